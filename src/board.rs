@@ -1,0 +1,165 @@
+//! What the dispatcher and everyone else share, besides lanes and inboxes: the list of changes on the way in, the
+//! clock on the way out, and the list of those who sleep until the clock moves.
+//!
+//! A change of the topology (a join, a leave, an end) is put into the list and raises the generation; the next pass
+//! finds the generation changed and applies the list. There is no snapshot and no epoch, because the only reader is
+//! the holder of the dispatcher.
+
+use crate::clock::ClockCell;
+use crate::inbox::Inbox;
+use crate::lane::LaneState;
+use crate::order::OrderRing;
+use crate::park::Parker;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{Arc, Mutex, Ordering::Relaxed};
+
+/// Everything that passes between the dispatcher and the ends of the engine.
+#[derive(Debug)]
+pub struct Board {
+    pub(crate) topology: Topology,
+    pub(crate) clock: ClockCell,
+    pub(crate) waiters: ClockWaiters,
+}
+
+impl Board {
+    /// An empty engine whose clock stands at `seq`.
+    pub fn new(seq: u64) -> Self {
+        Self {
+            topology: Topology::default(),
+            clock: ClockCell::new(seq),
+            waiters: ClockWaiters::default(),
+        }
+    }
+}
+
+/// A change of who sends to whom.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// A receiver begins.
+    Receiver { inbox: Arc<Inbox> },
+    /// A sender begins. The receiver knows its lane as `key`.
+    Lane { lane: Arc<LaneState>, inbox: Arc<Inbox>, key: u32 },
+    /// An outbox begins.
+    Outbox { ring: Arc<OrderRing> },
+    /// An outbox adds a target, which its order ring calls `target`.
+    Target { ring: Arc<OrderRing>, target: u16, lane: Arc<LaneState>, inbox: Arc<Inbox>, key: u32 },
+    /// A sender has ended; its tail says so. Told here too, for a lane that waits for room is not looked at.
+    LaneEnd { lane: Arc<LaneState> },
+    /// An outbox has ended; the tail of its ring says so.
+    OutboxEnd { ring: Arc<OrderRing> },
+    /// An outbox has removed a target; the tail of that lane says so.
+    TargetEnd { ring: Arc<OrderRing>, target: u16 },
+    /// A receiver has gone.
+    Leave { inbox: Arc<Inbox> },
+}
+
+/// The receiver has closed, so nobody can join it any more.
+#[derive(Debug)]
+pub(crate) struct ReceiverClosed;
+
+/// The list of changes that no pass has applied yet.
+#[derive(Debug, Default)]
+pub(crate) struct Topology {
+    generation: AtomicU64,
+    changes: Mutex<Vec<Change>>,
+}
+
+impl Topology {
+    /// How often the list has changed.
+    #[inline]
+    pub(crate) fn generation(&self) -> u64 {
+        // Acquire: pairs with `push`; a hint that the list, under its lock, completes.
+        self.generation.load(ord!("topology.generation.read", Acquire))
+    }
+
+    /// Adds a change. Whoever adds one kicks.
+    ///
+    /// # Errors
+    ///
+    /// A source cannot join a receiver that has closed: that is final.
+    pub(crate) fn push(&self, change: Change) -> Result<(), ReceiverClosed> {
+        let mut changes = self.changes.lock();
+        if let Change::Lane { inbox, .. } | Change::Target { inbox, .. } = &change
+            && inbox.is_closed()
+        {
+            return Err(ReceiverClosed);
+        }
+        changes.push(change);
+        self.raise();
+        Ok(())
+    }
+
+    /// Moves the list into `changes`, which is empty, and returns the generation that it brings about.
+    pub(crate) fn take(&self, changes: &mut Vec<Change>) -> u64 {
+        let mut listed = self.changes.lock();
+        std::mem::swap(&mut *listed, changes);
+        self.generation()
+    }
+
+    /// Closes an inbox that has no source left, unless the list has changed since `generation`: a source may have
+    /// joined meanwhile. Under the list's lock, so that whoever joins comes before, or is refused.
+    pub(crate) fn close(&self, inbox: &Inbox, generation: u64) -> bool {
+        let _changes = self.changes.lock();
+        let unchanged = self.generation() == generation;
+        if unchanged {
+            inbox.close();
+        }
+        unchanged
+    }
+
+    /// Under the list's lock.
+    fn raise(&self) {
+        // Release: pairs with `generation`. By read-modify-write: all of them under one lock.
+        self.generation.fetch_add(1, ord!("topology.generation.raise", Release));
+    }
+}
+
+/// Those who sleep until the clock moves.
+///
+/// A pass that stamps something wakes them all, whether or not their number is reached; they look and arm again. So
+/// nobody's number is kept here.
+#[derive(Debug, Default)]
+pub(crate) struct ClockWaiters {
+    /// Whether the list has anyone. Written under the list's lock.
+    armed: AtomicBool,
+    list: Mutex<Vec<Arc<Parker>>>,
+}
+
+impl ClockWaiters {
+    /// Adds a sleeper. To be followed by a heavy barrier and a last look.
+    pub(crate) fn add(&self, parker: &Arc<Parker>) {
+        let mut list = self.list.lock();
+        list.push(parker.clone());
+        // Relaxed: the heavy barrier orders it before the last look.
+        self.armed.store(true, Relaxed);
+    }
+
+    /// Takes a sleeper off, if it is still there.
+    pub(crate) fn remove(&self, parker: &Arc<Parker>) {
+        let mut list = self.list.lock();
+        if let Some(at) = list.iter().position(|listed| Arc::ptr_eq(listed, parker)) {
+            list.swap_remove(at);
+        }
+        // Relaxed: false only while the list is empty.
+        self.armed.store(!list.is_empty(), Relaxed);
+    }
+
+    /// Whether anyone sleeps. Meaningful after a light barrier.
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        // Relaxed: the barriers of both sides order it.
+        self.armed.load(Relaxed)
+    }
+
+    /// Wakes all who sleep; true if anyone did.
+    pub(crate) fn wake_all(&self) -> bool {
+        let mut list = self.list.lock();
+        // Relaxed: under the lock, with the list.
+        self.armed.store(false, Relaxed);
+        let mut woke = false;
+        for parker in list.drain(..) {
+            woke |= parker.wake();
+        }
+        woke
+    }
+}

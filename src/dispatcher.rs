@@ -1,0 +1,278 @@
+//! The dispatcher: collects what lanes have published, gives it numbers, hands it out, publishes the clock.
+//!
+//! ```text
+//!   collect ─▶ stamp and hand out ─▶ publish the clock ─▶ effects
+//! ```
+//!
+//! It is a state machine without I/O, time or threads: [`Core::pass`] waits for nothing, wakes nobody and runs no
+//! user code; what is to happen afterwards it returns as [`Effects`], for the shell (`drive.rs`) to carry out when
+//! it has let go of the core. It moves numbers, never messages, so it knows no type and holds no unsafe.
+//!
+//! **A pass**, in this order:
+//! 1. *collect*: apply the changes of the topology; then load the tails of the lanes that are looked at, and of
+//!    those for whose inbox there is room again. Everything stamped in this pass was published before this point.
+//! 2. *stamp*: turn by turn, one run each, until what was collected is stamped or has no room. A run's entry is
+//!    written as soon as it has its numbers. What cannot be handed out is not stamped.
+//! 3. *publish* the clock: never before the entries that it covers.
+//! 4. *settle*: whom to wake; whether another pass is due.
+//!
+//! The parts: [`source`] what is numbered (lanes and outboxes), [`port`] where it goes (inboxes and who waits for
+//! room), [`stamp`] a turn, [`topology`] the changes.
+
+mod port;
+mod source;
+mod stamp;
+mod topology;
+
+use slab::Slab;
+
+use crate::board::{Board, Change};
+use crate::clock::ClockWriter;
+use crate::park::Parker;
+use crate::sync::Arc;
+use port::Port;
+use source::{Phase, Source};
+
+/// How many sleepers one pass reports at most; the rest is reported by the next, which it asks for.
+const WAKES_MAX: usize = 8;
+
+/// The dispatcher's state. See the module's documentation.
+#[derive(Debug)]
+pub struct Core {
+    board: Arc<Board>,
+    /// The number that was given last.
+    seq: u64,
+    clock: ClockWriter,
+    /// The generation of the topology that has been applied.
+    generation: u64,
+    /// Room for the list of changes; empty between passes.
+    changes: Vec<Change>,
+    sources: Slab<Source>,
+    ports: Slab<Port>,
+    /// The sources that each pass looks at. All but those that wait for room.
+    scan: Vec<usize>,
+    /// Where the next scan begins.
+    rotation: usize,
+    /// A source in `scan` is gone, or waits now.
+    scan_stale: bool,
+    /// The sources that have something to be stamped in this pass.
+    work: Vec<usize>,
+    /// The ports whose inbox sources wait for.
+    full: Vec<usize>,
+    /// The ports that have lost their last source.
+    closing: Vec<usize>,
+    /// The ports that this pass has given something, so that their receivers may have to be woken.
+    touched: Vec<usize>,
+    /// The outboxes whose order ring has room again, so that their authors may have to be woken.
+    touched_rings: Vec<usize>,
+    /// Another pass is due.
+    again: bool,
+    passes: u64,
+}
+
+/// What is to be done when the core has been let go of.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Effects {
+    wakes: [Option<Arc<Parker>>; WAKES_MAX],
+    /// Those who sleep until the clock moves are to be woken.
+    pub(crate) clock_moved: bool,
+    /// Another pass is due, at once.
+    pub(crate) again: bool,
+    /// How many numbers were given.
+    pub(crate) stamped: u64,
+}
+
+impl Effects {
+    /// The sleepers to wake.
+    pub(crate) fn take_wakes(&mut self) -> impl Iterator<Item = Arc<Parker>> {
+        self.wakes.iter_mut().map_while(Option::take)
+    }
+}
+
+impl Core {
+    /// A dispatcher that gives the number after `seq` first.
+    pub fn new(board: Arc<Board>, seq: u64) -> Self {
+        Self {
+            board,
+            seq,
+            clock: ClockWriter::default(),
+            generation: 0,
+            changes: Vec::new(),
+            sources: Slab::new(),
+            ports: Slab::new(),
+            scan: Vec::new(),
+            rotation: 0,
+            scan_stale: false,
+            work: Vec::new(),
+            full: Vec::new(),
+            closing: Vec::new(),
+            touched: Vec::new(),
+            touched_rings: Vec::new(),
+            again: false,
+            passes: 0,
+        }
+    }
+
+    /// One turn. `now` is the time to publish with the clock.
+    pub fn pass(&mut self, now: u64) -> Effects {
+        self.passes += 1;
+        let before = self.seq;
+        self.collect();
+        self.stamp();
+        let stamped = self.seq - before;
+        if stamped > 0 {
+            self.clock.publish(&self.board.clock, self.seq, now);
+        }
+        self.settle(stamped)
+    }
+
+    /// How many passes there have been.
+    pub(crate) fn passes(&self) -> u64 {
+        self.passes
+    }
+
+    /// Finds what is to be stamped. The topology first: a lane that is published to was announced before.
+    fn collect(&mut self) {
+        if self.board.topology.generation() != self.generation {
+            self.apply_changes();
+        }
+        self.collect_waiting();
+        let served = self.work.len();
+        let len = self.scan.len();
+        for turn in 0..len {
+            let id = self.scan[(self.rotation + turn) % len];
+            if self.sources[id].collect() {
+                self.work.push(id);
+            }
+        }
+        self.rotation = if len == 0 { 0 } else { (self.rotation + 1) % len };
+        self.scan.extend_from_slice(&self.work[..served]);
+    }
+
+    /// Sources that wait come first, in the order in which they came, as many as there is room for.
+    fn collect_waiting(&mut self) {
+        let Self { ports, sources, full, work, .. } = self;
+        full.retain(|&port| {
+            let port = &mut ports[port];
+            for _ in 0..port.room() {
+                let Some(id) = port.next_waiting(sources) else { break };
+                let source = &mut sources[id];
+                source.phase = Phase::Served;
+                source.collect();
+                work.push(id);
+            }
+            port.prune(sources);
+            port.is_full = port.has_waiting();
+            port.is_full
+        });
+    }
+
+    /// Decides what follows from this pass.
+    fn settle(&mut self, stamped: u64) -> Effects {
+        self.close_ports();
+        self.announce_full();
+        if std::mem::take(&mut self.scan_stale) {
+            let sources = &self.sources;
+            self.scan.retain(|&id| sources.get(id).is_some_and(|source| source.phase.is_scanned()));
+        }
+        // Pairs with the heavy barrier of every sleeper: it sees what was published, or we see it armed.
+        light!("pass.light");
+        let mut effects = Effects { stamped, ..Effects::default() };
+        self.collect_wakes(&mut effects);
+        if self.board.waiters.is_armed() {
+            effects.clock_moved = stamped > 0;
+            if stamped == 0 && self.watch() {
+                self.again = true;
+            }
+        }
+        effects.again = std::mem::take(&mut self.again);
+        effects
+    }
+
+    /// Finds who sleeps on what this pass has done; the rest is left to the next pass.
+    fn collect_wakes(&mut self, effects: &mut Effects) {
+        let Self { ports, sources, touched, touched_rings, again, .. } = self;
+        for wake in &mut effects.wakes {
+            while wake.is_none() {
+                // What has been let go of has nobody who sleeps.
+                *wake = if let Some(id) = touched.pop() {
+                    ports.get_mut(id).and_then(Port::take_touched).cloned()
+                } else if let Some(id) = touched_rings.pop() {
+                    sources
+                        .get(id)
+                        .map(|source| source.state().parker())
+                        .filter(|parker| parker.is_armed())
+                        .cloned()
+                } else {
+                    return;
+                };
+            }
+        }
+        *again |= !(touched.is_empty() && touched_rings.is_empty());
+    }
+
+    /// Somebody sleeps until the clock moves, and nothing moves it. Receivers may be busy and not drive, so the
+    /// next message of each lane has to be heard of. True if a lane had not been watched before: then a message
+    /// may have crossed the bit, and another look is due, after this barrier.
+    fn watch(&mut self) -> bool {
+        let mut any = false;
+        for &id in &self.scan {
+            any |= self.sources[id].state().set_want();
+        }
+        if any {
+            heavy!("pass.watch.heavy");
+        }
+        any
+    }
+
+    /// Closes the inboxes that have no source left.
+    fn close_ports(&mut self) {
+        let Self { board, ports, closing, touched, generation, again, .. } = self;
+        closing.retain(|&id| {
+            let Some(port) = ports.get_mut(id).filter(|port| port.is_abandoned()) else {
+                return false;
+            };
+            if !board.topology.close(port.inbox(), *generation) {
+                // A source may have joined: the pass that applies it decides.
+                *again = true;
+                return true;
+            }
+            port.touch(id, touched);
+            false
+        });
+    }
+
+    /// Tells the receivers of full inboxes that somebody waits. If there is room after all, another pass is due.
+    fn announce_full(&mut self) {
+        for &port in &self.full {
+            let port = &mut self.ports[port];
+            self.again |= port.has_waiting() && port.wait_for_room();
+        }
+    }
+
+    /// After a panic in a pass: closes everything that the core knows, so that nobody waits for it.
+    pub(crate) fn close_all(&mut self) {
+        // A panic may have come while the changes were applied: the rest of the list is known, too.
+        self.board.topology.take(&mut self.changes);
+        for change in std::mem::take(&mut self.changes) {
+            match change {
+                Change::Receiver { inbox } | Change::Leave { inbox } => port::poison(&inbox),
+                Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {
+                    lane.poison();
+                    port::poison(&inbox);
+                }
+                Change::LaneEnd { lane } => lane.poison(),
+                Change::Outbox { ring }
+                | Change::OutboxEnd { ring }
+                | Change::TargetEnd { ring, .. } => ring.state().poison(),
+            }
+        }
+        for (_, source) in &self.sources {
+            source.poison();
+        }
+        for (_, port) in &self.ports {
+            port::poison(port.inbox());
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What is numbered: a sender's lane, or an outbox with the lanes to its targets.
+
+use crate::lane::LaneState;
+use crate::order::OrderRing;
+use crate::sync::Arc;
+
+/// One author, as the dispatcher sees it.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) kind: Kind,
+    pub(super) phase: Phase,
+    /// Messages (words of the order ring) that have their number.
+    pub(super) stamped: u64,
+    /// Messages that this pass may number: published before it was collected.
+    pub(super) seen: u64,
+    /// The author had ended when this was collected; `seen` is final.
+    pub(super) ended: bool,
+}
+
+/// Whether a source is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// By each pass.
+    Scanned,
+    /// It has waited, and may go before those that still do, once.
+    Served,
+    /// When its inbox has room.
+    Waiting { ticket: u64 },
+}
+
+impl Phase {
+    pub(super) fn is_scanned(self) -> bool {
+        !matches!(self, Self::Waiting { .. })
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Lane { lane: Arc<LaneState>, to: Destination },
+    Outbox(Outlets),
+}
+
+/// A lane's port, and what the receiver calls the lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Destination {
+    pub(super) port: usize,
+    pub(super) key: u32,
+}
+
+/// The targets of an outbox.
+#[derive(Debug)]
+pub(super) struct Outlets {
+    pub(super) ring: Arc<OrderRing>,
+    pub(super) targets: Vec<Option<Target>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) lane: Arc<LaneState>,
+    /// None if its receiver had gone before the dispatcher heard of the lane.
+    pub(super) to: Option<Destination>,
+    /// Messages that have their number, or never get one because the receiver has gone.
+    pub(super) stamped: u64,
+    /// The author has removed it: it ends when all is stamped.
+    pub(super) removed: bool,
+    /// What is left of it stands in its inbox's overflow list.
+    pub(super) in_overflow: bool,
+}
+
+impl Target {
+    /// Removed, and all that was sent before is stamped.
+    pub(super) fn is_finished(&self) -> bool {
+        self.removed && self.stamped == self.lane.published().0
+    }
+}
+
+impl Source {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, phase: Phase::Scanned, stamped: 0, seen: 0, ended: false }
+    }
+
+    /// The indices that the author publishes.
+    pub(super) fn state(&self) -> &LaneState {
+        match &self.kind {
+            Kind::Lane { lane, .. } => lane,
+            Kind::Outbox(outlets) => outlets.ring.state(),
+        }
+    }
+
+    /// Looks how far the author has come. True if there is something to do.
+    pub(super) fn collect(&mut self) -> bool {
+        let (seen, ended) = self.state().published();
+        self.seen = seen;
+        self.ended = ended;
+        ended || seen != self.stamped
+    }
+
+    pub(super) fn poison(&self) {
+        self.state().poison();
+        if let Kind::Outbox(outlets) = &self.kind {
+            for target in outlets.targets.iter().flatten() {
+                target.lane.poison();
+            }
+        }
+    }
+}

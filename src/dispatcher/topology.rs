@@ -1,0 +1,136 @@
+//! Applying the changes: who joins, who has ended, who has gone.
+//!
+//! What has gone is let go of lazily: a source that meets a port whose receiver has left is released, or (an
+//! outbox) passes over it; the port itself goes with the last source that names it.
+
+use super::Core;
+use super::port::Port;
+use super::source::{Destination, Kind, Outlets, Phase, Source, Target};
+use crate::board::Change;
+use crate::inbox::Inbox;
+use crate::lane::LaneState;
+use crate::order::OrderRing;
+use crate::sync::Arc;
+
+impl Core {
+    pub(super) fn apply_changes(&mut self) {
+        let mut changes = std::mem::take(&mut self.changes);
+        self.generation = self.board.topology.take(&mut changes);
+        for change in changes.drain(..) {
+            self.apply(change);
+        }
+        self.changes = changes;
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Receiver { inbox } => {
+                let entry = self.ports.vacant_entry();
+                inbox.set_joined(id_of(entry.key()), self.seq);
+                entry.insert(Port::new(inbox));
+            }
+            Change::Lane { lane, inbox, key } => match self.connect(&inbox, key) {
+                Some(to) => self.add_source(Kind::Lane { lane, to }),
+                None => lane.release(),
+            },
+            Change::Outbox { ring } => {
+                self.add_source(Kind::Outbox(Outlets { ring, targets: Vec::new() }));
+            }
+            Change::Target { ring, target, lane, inbox, key } => {
+                self.add_target(&ring, target, lane, &inbox, key);
+            }
+            Change::LaneEnd { lane } => self.look_again(&lane),
+            Change::OutboxEnd { ring } => self.look_again(ring.state()),
+            Change::TargetEnd { ring, target } => self.remove_target(&ring, target),
+            Change::Leave { inbox } => self.leave(&inbox),
+        }
+    }
+
+    /// Counts a lane among the sources of its receiver, unless that has gone.
+    fn connect(&mut self, inbox: &Inbox, key: u32) -> Option<Destination> {
+        let port = inbox.port()?;
+        self.ports[port].add_source();
+        Some(Destination { port, key })
+    }
+
+    fn add_source(&mut self, kind: Kind) {
+        let id = self.sources.insert(Source::new(kind));
+        self.sources[id].state().set_id(id_of(id));
+        self.scan.push(id);
+    }
+
+    fn add_target(
+        &mut self,
+        ring: &OrderRing,
+        target: u16,
+        lane: Arc<LaneState>,
+        inbox: &Inbox,
+        key: u32,
+    ) {
+        // A target whose receiver has gone stands in the table all the same: its messages are passed over.
+        let to = self.connect(inbox, key);
+        lane.set_id(u32::from(target));
+        let id = ring.state().id().expect("an outbox joins before its targets and goes after them");
+        let Kind::Outbox(outlets) = &mut self.sources[id as usize].kind else {
+            unreachable!("an order ring belongs to an outbox")
+        };
+        let index = usize::from(target);
+        if outlets.targets.len() <= index {
+            outlets.targets.resize_with(index + 1, || None);
+        }
+        outlets.targets[index] =
+            Some(Target { lane, to, stamped: 0, removed: false, in_overflow: false });
+    }
+
+    /// A source has ended: it waits no longer.
+    fn look_again(&mut self, state: &LaneState) {
+        let Some(id) = state.id() else { return };
+        let source = &mut self.sources[id as usize];
+        if let Phase::Waiting { .. } = source.phase {
+            source.phase = Phase::Scanned;
+            self.scan.push(id as usize);
+        }
+    }
+
+    fn remove_target(&mut self, ring: &OrderRing, index: u16) {
+        let Some(id) = ring.state().id() else { return };
+        let id = id as usize;
+        let Kind::Outbox(outlets) = &mut self.sources[id].kind else {
+            unreachable!("an order ring belongs to an outbox")
+        };
+        let target = outlets.targets.get_mut(usize::from(index)).and_then(Option::as_mut);
+        let Some(target) = target else { return };
+        target.removed = true;
+        if target.is_finished() {
+            self.finish_target(id, usize::from(index));
+        }
+    }
+
+    fn leave(&mut self, inbox: &Inbox) {
+        let Some(id) = inbox.port() else { return };
+        inbox.forget_port();
+        let port = &mut self.ports[id];
+        port.gone = true;
+        while let Some(waiting) = port.next_waiting(&self.sources) {
+            self.sources[waiting].phase = Phase::Scanned;
+            self.scan.push(waiting);
+        }
+        self.forget_if_unused(id);
+    }
+
+    /// Lets go of a port whose receiver has left and that nothing names any more.
+    pub(super) fn forget_if_unused(&mut self, id: usize) {
+        let port = &self.ports[id];
+        if port.gone && port.references == 0 {
+            if port.is_full {
+                self.full.retain(|&full| full != id);
+            }
+            self.ports.remove(id);
+        }
+    }
+}
+
+/// Slab indices stay far below: each stands for memory that was allocated.
+fn id_of(index: usize) -> u32 {
+    u32::try_from(index).expect("fewer than 2³² lanes and receivers")
+}

@@ -1,0 +1,361 @@
+//! Who runs the dispatcher, and how everyone else waits.
+//!
+//! The core of the engine sits behind a try-lock ([`Combine`]); this is the shell around it. Two calls make progress:
+//!
+//! - [`drive`](Shared::drive): a pass, if nobody else is at it. For whoever polls.
+//! - [`kick`](Shared::kick): a full pass begins after this moment, whoever runs it. For whoever has made it possible
+//!   for a pass to do something new, and for whoever is about to sleep.
+//!
+//! The effects of a pass (whom to wake) are carried out when the core has been let go of: then, if somebody kicked
+//! meanwhile, the releaser owes a kick. After a few of those it passes the baton to one whom it has just woken, so
+//! that no caller is kept at work for others without end.
+//!
+//! There is one way to wait ([`wait`](Shared::wait)), for receivers, full senders and those who wait for the clock.
+//! The argument why nobody sleeps through what it waits for is in [`park`](crate::park).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_utils::CachePadded;
+
+use crate::board::{Board, Change, ReceiverClosed};
+use crate::combine::{Combine, Held};
+use crate::dispatcher::{Core, Effects};
+use crate::park::{self, Deadline, Parker};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{self, Ordering::Relaxed, PAUSES, YIELDS};
+
+/// After this many passes for others the baton goes on.
+const EXTRA_PASSES: usize = 4;
+
+/// Who runs the dispatcher.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Drive {
+    /// Whoever needs progress: senders that wait, receivers that find nothing. The default.
+    #[default]
+    Callers,
+    /// Only [`Engine::pass`](crate::Engine::pass) and [`Engine::run_until_idle`](crate::Engine::run_until_idle).
+    /// Whatever else would run a pass calls the hook: "a pass is due". For tests, simulation and embedders with a
+    /// loop of their own. Made by [`Drive::manual`].
+    Manual(Hook),
+}
+
+/// What is called when a pass is due.
+#[derive(Clone)]
+pub struct Hook(Arc<dyn Fn() + Send + Sync>);
+
+impl Drive {
+    /// Passes by hand; `hook` is called when one is due, from any thread, often. It may run one itself.
+    pub fn manual(hook: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::Manual(Hook(Arc::new(hook)))
+    }
+}
+
+impl fmt::Debug for Drive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Callers => "Callers",
+            Self::Manual(_) => "Manual",
+        })
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
+}
+
+/// What all ends of an engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    core: CachePadded<Combine<Core>>,
+    board: Arc<Board>,
+    drive: Drive,
+    /// Set by a holder that stops, for one whom it wakes.
+    baton: AtomicBool,
+    /// Calls of `kick`. Nothing reads it on the way of a message.
+    kicks: AtomicU64,
+    /// The beginning of the timestamps, if they are on.
+    began: Option<Instant>,
+    /// Lanes and inboxes are this large unless said otherwise.
+    pub(crate) capacity: usize,
+    pub(crate) inbox: usize,
+}
+
+/// What a waiting end is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Is it there?
+    Look,
+    /// It is about to sleep: ask those to speak up whom it wants to hear.
+    Arm,
+}
+
+/// How a wait ended without what was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    Timeout,
+    Poisoned,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        drive: Drive,
+        start: u64,
+        timestamps: bool,
+        capacity: usize,
+        inbox: usize,
+    ) -> Self {
+        sync::decide_barrier();
+        let board = Arc::new(Board::new(start));
+        Self {
+            core: CachePadded::new(Combine::new(Core::new(board.clone(), start))),
+            board,
+            drive,
+            baton: AtomicBool::new(false),
+            kicks: AtomicU64::new(0),
+            began: timestamps.then(park::now),
+            capacity,
+            inbox,
+        }
+    }
+
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
+    }
+
+    pub(crate) fn began(&self) -> Option<Instant> {
+        self.began
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.core.is_poisoned()
+    }
+
+    /// How often it was kicked.
+    pub(crate) fn kicks(&self) -> u64 {
+        // Relaxed: a count.
+        self.kicks.load(Relaxed)
+    }
+
+    /// How many passes there have been; none if one is under way.
+    pub(crate) fn passes(&self) -> Option<u64> {
+        let held = self.core.try_hold()?;
+        let passes = held.passes();
+        self.settle_debt(held.release());
+        Some(passes)
+    }
+
+    /// A change of the topology, and the kick that it owes.
+    pub(crate) fn announce(&self, change: Change) -> Result<(), ReceiverClosed> {
+        self.board.topology.push(change)?;
+        self.kick();
+        Ok(())
+    }
+
+    /// Runs a pass, if nobody else does.
+    #[inline]
+    pub(crate) fn drive(&self) {
+        match &self.drive {
+            Drive::Callers => {
+                if let Some(held) = self.core.try_hold() {
+                    self.run(held);
+                }
+            }
+            Drive::Manual(hook) => hook.0(),
+        }
+    }
+
+    /// Makes sure that a full pass begins after this moment.
+    #[cold]
+    pub(crate) fn kick(&self) {
+        // Relaxed: a count.
+        self.kicks.fetch_add(1, Relaxed);
+        match &self.drive {
+            Drive::Callers => {
+                if let Some(held) = self.core.kick() {
+                    self.run(held);
+                }
+            }
+            Drive::Manual(hook) => hook.0(),
+        }
+    }
+
+    /// Passes, and goes on while others kick. True if a pass did something.
+    fn run<'a>(&'a self, mut held: Held<'a, Core>) -> bool {
+        let mut did = false;
+        for passes in 0.. {
+            let mut effects = self.pass(&mut held);
+            did |= effects.stamped > 0 || effects.again;
+            let kicked = held.release();
+            let due = effects.again || kicked;
+            let hand_over = due && passes >= EXTRA_PASSES;
+            if self.carry_out(&mut effects, hand_over) || !due {
+                break;
+            }
+            match self.core.kick() {
+                Some(again) => held = again,
+                None => break,
+            }
+        }
+        did
+    }
+
+    /// One pass. If it panics, which is our bug, everyone who knows the engine gets `Closed`.
+    fn pass(&self, held: &mut Held<'_, Core>) -> Effects {
+        struct Poison<'a, 'b>(&'a Shared, &'a mut Held<'b, Core>);
+        impl Drop for Poison<'_, '_> {
+            fn drop(&mut self) {
+                self.0.poison_held(self.1);
+            }
+        }
+        let at = self.began.map_or(0, |began| began.elapsed().as_nanos() as u64);
+        let guard = Poison(self, held);
+        let effects = guard.1.pass(at);
+        std::mem::forget(guard);
+        effects
+    }
+
+    /// Wakes whom a pass has found. With `hand_over` one of them is asked to go on passing: true if one will.
+    fn carry_out(&self, effects: &mut Effects, hand_over: bool) -> bool {
+        if hand_over {
+            // Release: pairs with `take_baton`; by swap, as there.
+            self.baton.swap(true, ord!("drive.baton.pass", Release));
+        }
+        let mut woke = false;
+        for parker in effects.take_wakes() {
+            woke |= parker.wake();
+        }
+        if effects.clock_moved {
+            woke |= self.board.waiters.wake_all();
+        }
+        // Nobody woken: we go on ourselves, unless somebody has taken the baton all the same.
+        hand_over && (woke || !self.baton.swap(false, ord!("drive.baton.keep", AcqRel)))
+    }
+
+    /// Whoever has slept or been about to may have been asked to go on passing.
+    fn take_baton(&self) {
+        // Relaxed: whoever was woken synchronised with the waker, who set it before.
+        if self.baton.load(Relaxed) && self.baton.swap(false, ord!("drive.baton.take", AcqRel)) {
+            self.kick();
+        }
+    }
+
+    /// One pass by hand. True if it did something, or if another is due.
+    pub(crate) fn pass_by_hand(&self) -> bool {
+        self.core.kick().is_some_and(|held| self.run(held))
+    }
+
+    fn settle_debt(&self, kicked: bool) {
+        if kicked {
+            self.kick();
+        }
+    }
+
+    /// Waits until `end(Step::Look)` finds something: a few pauses, a few yields with a pass each, then asleep.
+    ///
+    /// # Errors
+    ///
+    /// When the deadline has passed, or the engine is poisoned.
+    pub(crate) fn wait<R>(
+        &self,
+        parker: &Parker,
+        deadline: Option<Deadline>,
+        mut end: impl FnMut(Step) -> Option<R>,
+    ) -> Result<R, Unfinished> {
+        if let Some(found) = self.poll(&mut end) {
+            return Ok(found);
+        }
+        loop {
+            parker.arm();
+            end(Step::Arm);
+            heavy!("wait.heavy");
+            self.kick();
+            let found = end(Step::Look);
+            if found.is_some() || self.is_poisoned() {
+                parker.disarm();
+                self.take_baton();
+                return found.ok_or(Unfinished::Poisoned);
+            }
+            let in_time = parker.sleep(deadline);
+            if !in_time {
+                parker.disarm();
+            }
+            self.take_baton();
+            if let Some(found) = end(Step::Look) {
+                return Ok(found);
+            }
+            if !in_time || deadline.is_some_and(Deadline::has_passed) {
+                return Err(Unfinished::Timeout);
+            }
+        }
+    }
+
+    /// The part of a wait that does not sleep. With passes by hand there is nothing to be gained by it.
+    fn poll<R>(&self, end: &mut impl FnMut(Step) -> Option<R>) -> Option<R> {
+        if let Drive::Manual(_) = self.drive {
+            return end(Step::Look);
+        }
+        for exponent in 0..PAUSES {
+            if let Some(found) = end(Step::Look) {
+                return Some(found);
+            }
+            for _ in 0..1 << exponent {
+                sync::pause();
+            }
+        }
+        for _ in 0..YIELDS {
+            self.drive();
+            if let Some(found) = end(Step::Look) {
+                return Some(found);
+            }
+            sync::yield_now();
+        }
+        None
+    }
+
+    /// As [`wait`](Self::wait), for what the clock tells: woken also when it moves.
+    pub(crate) fn wait_for_clock<R>(
+        &self,
+        parker: &Arc<Parker>,
+        deadline: Option<Deadline>,
+        mut end: impl FnMut(Step) -> Option<R>,
+    ) -> Result<R, Unfinished> {
+        let waiters = &self.board.waiters;
+        let mut listed = false;
+        let result = self.wait(parker, deadline, |step| {
+            if step == Step::Arm {
+                if listed {
+                    // Woken by something else, it may still stand there.
+                    waiters.remove(parker);
+                }
+                waiters.add(parker);
+                listed = true;
+            }
+            end(step)
+        });
+        if listed {
+            waiters.remove(parker);
+        }
+        result
+    }
+
+    /// Nobody will pass again: closes everything, and wakes everyone.
+    fn poison_held(&self, held: &mut Held<'_, Core>) {
+        held.poison();
+        // Pairs with the heavy barrier in `wait`: whoever goes to sleep sees the poison, or we see it armed.
+        heavy!("drive.poison.heavy");
+        (**held).close_all();
+        self.board.waiters.wake_all();
+    }
+
+    /// As if a pass had panicked, for tests of what a bug of ours would do.
+    pub(crate) fn poison(&self) {
+        if let Some(mut held) = self.core.kick() {
+            self.poison_held(&mut held);
+        }
+    }
+}

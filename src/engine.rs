@@ -1,0 +1,370 @@
+//! The engine: the handle from which channels, receivers, outboxes and the clock are made.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+use crate::address::{Address, Port};
+use crate::board::Change;
+use crate::clock::Seq;
+use crate::drive::{Drive, Shared, Step, Unfinished};
+use crate::error::{AddressError, BuildError, WaitError, WaitTimeoutError};
+use crate::inbox::ENTRIES_MAX;
+use crate::outbox::Outbox;
+use crate::park::{Deadline, Parker};
+use crate::receiver::Receiver;
+use crate::ring::CAPACITY_MAX;
+use crate::sender::Sender;
+use crate::sync::Arc;
+
+/// Messages that a lane holds unless said otherwise.
+const CAPACITY: usize = 1024;
+/// Entries that an inbox holds unless said otherwise.
+const INBOX: usize = 1024;
+/// Numbers begin below this, so that they never run out.
+const START_MAX: u64 = 1 << 63;
+
+/// One dispatcher, one clock, and everything that is numbered by them.
+///
+/// A handle: clones are the same engine. Its channels work on when the last handle is gone.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::Engine;
+/// let engine = Engine::new();
+/// let (mut orders, mut desk) = engine.channel::<&str>();
+/// let (mut quotes, mut feed) = engine.channel::<f64>(); // another type, the same clock
+/// orders.send("buy")?;
+/// let quoted = quotes.send_stamped(1.25)?;
+/// let (ordered, order) = desk.recv()?;
+/// assert_eq!(order, "buy");
+/// // One order over both, without gaps.
+/// assert_eq!(ordered.get() + quoted.get(), 1 + 2);
+/// assert_eq!(feed.recv()?, (quoted, 1.25));
+/// assert_eq!(engine.clock().now().get(), 2);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// An engine as [`builder`](Self::builder) makes it when nothing else is said.
+    pub fn new() -> Self {
+        Self { shared: Arc::new(Shared::new(Drive::Callers, 0, false, CAPACITY, INBOX)) }
+    }
+
+    /// Chooses what an engine is like.
+    pub fn builder() -> Builder {
+        Builder {
+            capacity: CAPACITY,
+            inbox: INBOX,
+            start: 0,
+            timestamps: false,
+            drive: Drive::Callers,
+        }
+    }
+
+    /// A new receiver, and a sender to it.
+    pub fn channel<T: Send + 'static>(&self) -> (Sender<T>, Receiver<T>) {
+        self.options().channel_of(self.shared.capacity, self.shared.inbox)
+    }
+
+    /// A new receiver. It is open from the beginning, and closes when its last source has gone.
+    pub fn receiver<T: Send + 'static>(&self) -> Receiver<T> {
+        self.options().receiver_of(self.shared.capacity, self.shared.inbox)
+    }
+
+    /// Chooses what a channel is like.
+    pub fn options<T: Send + 'static>(&self) -> Options<'_, T> {
+        Options { engine: self, name: None, capacity: None, inbox: None, of: PhantomData }
+    }
+
+    /// A sender to a receiver, on a lane of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Foreign`](AddressError::Foreign) if the receiver is another engine's;
+    /// [`Closed`](AddressError::Closed) if it has gone, or has closed because its last source had gone.
+    pub fn sender<T: Send + 'static>(&self, to: &Address<T>) -> Result<Sender<T>, AddressError> {
+        if !Arc::ptr_eq(&self.shared, &to.shared) {
+            return Err(AddressError::Foreign);
+        }
+        Sender::join(self.shared.clone(), to.port.clone())
+    }
+
+    /// One author's way to any receivers of any types, in one order.
+    pub fn outbox(&self) -> Outbox {
+        Outbox::new(self.shared.clone(), self.shared.capacity)
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> Clock {
+        Clock { shared: self.shared.clone() }
+    }
+
+    /// Runs a pass, and those that it finds due. True if they numbered anything. For [`Drive::Manual`]; elsewhere
+    /// it does no harm.
+    pub fn pass(&self) -> bool {
+        self.shared.pass_by_hand()
+    }
+
+    /// Runs passes until one finds nothing to do.
+    pub fn run_until_idle(&self) {
+        while self.pass() {}
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("clock", &self.shared.board().clock.now())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an engine is to be like. Made by [`Engine::builder`].
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::{Engine, Seq};
+/// let engine = Engine::builder().capacity(64).start_after(Seq::new(41)).build()?;
+/// let (mut tx, _rx) = engine.channel();
+/// assert_eq!(tx.send_stamped("first")?, Seq::new(42));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    capacity: usize,
+    inbox: usize,
+    start: u64,
+    timestamps: bool,
+    drive: Drive,
+}
+
+impl Builder {
+    /// Messages that a lane holds, 1024 unless said; rounded up to a power of two. More buys throughput more than
+    /// anything else does, since one pass moves what has gathered.
+    pub fn capacity(mut self, messages: usize) -> Self {
+        self.capacity = messages;
+        self
+    }
+
+    /// Entries that an inbox holds, 1024 unless said; rounded up to a power of two. An entry is a run of messages.
+    pub fn inbox(mut self, entries: usize) -> Self {
+        self.inbox = entries;
+        self
+    }
+
+    /// The first event has the number after this one; without it, 1.
+    pub fn start_after(mut self, seq: Seq) -> Self {
+        self.start = seq.get();
+        self
+    }
+
+    /// Publishes with the clock when it was published. Off by default: the system's clock costs more than a pass.
+    pub fn timestamps(mut self, on: bool) -> Self {
+        self.timestamps = on;
+        self
+    }
+
+    /// Who runs the dispatcher; [`Drive::Callers`] unless said.
+    pub fn drive(mut self, drive: Drive) -> Self {
+        self.drive = drive;
+        self
+    }
+
+    /// Makes the engine.
+    ///
+    /// # Errors
+    ///
+    /// If a size is 0 or too large, or the numbers start too high.
+    pub fn build(self) -> Result<Engine, BuildError> {
+        let Self { capacity, inbox, start, timestamps, drive } = self;
+        check_sizes(capacity, inbox)?;
+        if start >= START_MAX {
+            return Err(BuildError::SeqTooLarge(start));
+        }
+        Ok(Engine { shared: Arc::new(Shared::new(drive, start, timestamps, capacity, inbox)) })
+    }
+}
+
+fn check_sizes(capacity: usize, inbox: usize) -> Result<(), BuildError> {
+    match (capacity, inbox) {
+        (0, _) => Err(BuildError::ZeroCapacity),
+        (_, 0) => Err(BuildError::ZeroInbox),
+        (size, _) if size > CAPACITY_MAX => Err(BuildError::TooLarge(size)),
+        (_, size) if size > ENTRIES_MAX => Err(BuildError::TooLarge(size)),
+        _ => Ok(()),
+    }
+}
+
+/// What a channel is to be like. Made by [`Engine::options`].
+#[derive(Debug)]
+#[must_use]
+pub struct Options<'a, T> {
+    engine: &'a Engine,
+    name: Option<Box<str>>,
+    capacity: Option<usize>,
+    inbox: Option<usize>,
+    of: PhantomData<fn(T)>,
+}
+
+impl<T: Send + 'static> Options<'_, T> {
+    /// A name, which shows in `Debug`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Messages that each lane to the receiver holds; rounded up to a power of two.
+    pub fn capacity(mut self, messages: usize) -> Self {
+        self.capacity = Some(messages);
+        self
+    }
+
+    /// Entries that the receiver's inbox holds; rounded up to a power of two.
+    pub fn inbox(mut self, entries: usize) -> Self {
+        self.inbox = Some(entries);
+        self
+    }
+
+    /// A receiver like this.
+    ///
+    /// # Errors
+    ///
+    /// If a size is 0 or too large.
+    pub fn receiver(self) -> Result<Receiver<T>, BuildError> {
+        let (capacity, inbox) = self.sizes()?;
+        Ok(self.receiver_of(capacity, inbox))
+    }
+
+    /// A receiver like this, and a sender to it.
+    ///
+    /// # Errors
+    ///
+    /// If a size is 0 or too large.
+    pub fn channel(self) -> Result<(Sender<T>, Receiver<T>), BuildError> {
+        let (capacity, inbox) = self.sizes()?;
+        Ok(self.channel_of(capacity, inbox))
+    }
+
+    fn sizes(&self) -> Result<(usize, usize), BuildError> {
+        let shared = &self.engine.shared;
+        let sizes = (self.capacity.unwrap_or(shared.capacity), self.inbox.unwrap_or(shared.inbox));
+        check_sizes(sizes.0, sizes.1)?;
+        Ok(sizes)
+    }
+
+    fn receiver_of(self, capacity: usize, inbox: usize) -> Receiver<T> {
+        let shared = self.engine.shared.clone();
+        let port = Port::new(self.name, capacity, inbox);
+        shared
+            .announce(Change::Receiver { inbox: port.inbox.clone() })
+            .expect("only sources are refused");
+        Receiver::new(shared, port)
+    }
+
+    fn channel_of(self, capacity: usize, inbox: usize) -> (Sender<T>, Receiver<T>) {
+        let receiver = self.receiver_of(capacity, inbox);
+        let sender = Sender::join_open(&receiver.address());
+        (sender, receiver)
+    }
+}
+
+/// The clock of an engine: how far everything is dispatched. A handle; clones are the same clock.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::Engine;
+/// let engine = Engine::new();
+/// let (mut tx, mut rx) = engine.channel();
+/// let clock = engine.clock();
+/// let other = std::thread::spawn(move || clock.wait_for(2.into()));
+/// tx.send_batch(["a", "b"])?;
+/// assert!(other.join().unwrap()? >= 2.into());
+/// # rx.recv()?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Clock {
+    shared: Arc<Shared>,
+}
+
+/// The clock's whole record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reading {
+    /// Everything up to this number is dispatched.
+    pub seq: Seq,
+    /// When that was published; none without [`timestamps`](Builder::timestamps), or before the first event.
+    pub published_at: Option<Instant>,
+}
+
+impl Clock {
+    /// How far everything is dispatched. One load: wait-free, runs no pass.
+    ///
+    /// Whatever is sent after reading `t` here has a number above `t`.
+    #[inline]
+    pub fn now(&self) -> Seq {
+        Seq::new(self.shared.board().clock.now())
+    }
+
+    /// The whole record, never torn.
+    pub fn read(&self) -> Reading {
+        let (seq, at) = self.shared.board().clock.read();
+        let published_at = (at != 0)
+            .then(|| {
+                self.shared.began().and_then(|began| began.checked_add(Duration::from_nanos(at)))
+            })
+            .flatten();
+        Reading { seq: Seq::new(seq), published_at }
+    }
+
+    /// Waits until the clock has come to `seq`; returns how far it has. Runs passes itself, as the drive allows.
+    ///
+    /// # Errors
+    ///
+    /// If the engine is closed, because a pass has panicked.
+    pub fn wait_for(&self, seq: Seq) -> Result<Seq, WaitError> {
+        self.wait(seq, None).map_err(|_| WaitError)
+    }
+
+    /// As [`wait_for`](Self::wait_for), for `timeout` at the longest.
+    ///
+    /// # Errors
+    ///
+    /// If the time is up, or the engine is closed.
+    pub fn wait_for_timeout(&self, seq: Seq, timeout: Duration) -> Result<Seq, WaitTimeoutError> {
+        self.wait(seq, Deadline::after(timeout)).map_err(|unfinished| match unfinished {
+            Unfinished::Timeout => WaitTimeoutError::Timeout,
+            Unfinished::Poisoned => WaitTimeoutError::Closed,
+        })
+    }
+
+    fn wait(&self, seq: Seq, deadline: Option<Deadline>) -> Result<Seq, Unfinished> {
+        let reached = || Some(self.now()).filter(|&now| now >= seq);
+        if let Some(now) = reached() {
+            return Ok(now);
+        }
+        let parker = Arc::new(Parker::default());
+        self.shared.wait_for_clock(&parker, deadline, |step| match step {
+            Step::Look => reached(),
+            Step::Arm => None,
+        })
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}

@@ -1,0 +1,326 @@
+//! One error type for each operation. What could not be sent comes back.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why something could not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The receiver is gone.
+    Closed,
+    /// The [`Target`](crate::Target) is not one of this outbox: removed, or another outbox's.
+    UnknownTarget,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the receiver is closed",
+            Self::UnknownTarget => "the target is not one of this outbox",
+        })
+    }
+}
+
+/// A value that could not be sent, and why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T> {
+    /// What was to be sent.
+    pub value: T,
+    /// Why it was not.
+    pub reason: Reason,
+}
+
+impl<T> SendError<T> {
+    pub(crate) fn closed(value: T) -> Self {
+        Self { value, reason: Reason::Closed }
+    }
+
+    /// What was to be sent.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sending failed: {}", self.reason)
+    }
+}
+
+impl<T> Error for SendError<T> {}
+
+/// A value that was not sent without waiting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// There is no room now.
+    Full(T),
+    /// The receiver is gone.
+    Closed(T),
+    /// The target is not one of this outbox.
+    UnknownTarget(T),
+}
+
+impl<T> TrySendError<T> {
+    /// What was to be sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(value) | Self::Closed(value) | Self::UnknownTarget(value) => value,
+        }
+    }
+
+    /// Whether it failed for want of room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Whether it failed because the receiver is gone.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+}
+
+impl<T> From<SendError<T>> for TrySendError<T> {
+    fn from(error: SendError<T>) -> Self {
+        match error.reason {
+            Reason::Closed => Self::Closed(error.value),
+            Reason::UnknownTarget => Self::UnknownTarget(error.value),
+        }
+    }
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+            Self::UnknownTarget(_) => "UnknownTarget(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("sending failed: there is no room"),
+            Self::Closed(_) => write!(f, "sending failed: {}", Reason::Closed),
+            Self::UnknownTarget(_) => write!(f, "sending failed: {}", Reason::UnknownTarget),
+        }
+    }
+}
+
+impl<T> Error for TrySendError<T> {}
+
+/// A value that was not sent in time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// There was no room in time.
+    Timeout(T),
+    /// The receiver is gone.
+    Closed(T),
+}
+
+impl<T> SendTimeoutError<T> {
+    /// What was to be sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Timeout(value) | Self::Closed(value) => value,
+        }
+    }
+
+    /// Whether the time was up.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// Whether the receiver is gone.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+}
+
+impl<T> From<SendError<T>> for SendTimeoutError<T> {
+    fn from(error: SendError<T>) -> Self {
+        Self::Closed(error.value)
+    }
+}
+
+impl<T> fmt::Debug for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_timeout() { "Timeout(..)" } else { "Closed(..)" })
+    }
+}
+
+impl<T> fmt::Display for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_timeout() {
+            "sending failed: there was no room in time"
+        } else {
+            "sending failed: the receiver is closed"
+        })
+    }
+}
+
+impl<T> Error for SendTimeoutError<T> {}
+
+/// A batch that could not be sent to its end.
+pub struct SendBatchError<T, I> {
+    /// How many were sent.
+    pub sent: usize,
+    /// What had been taken from the iterator and was not sent, in order.
+    pub returned: Vec<T>,
+    /// The rest, from which nothing was taken.
+    pub rest: I,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl<T, I> fmt::Debug for SendBatchError<T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendBatchError")
+            .field("sent", &self.sent)
+            .field("returned", &self.returned.len())
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, I> fmt::Display for SendBatchError<T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sending a batch failed after {} messages: {}", self.sent, self.reason)
+    }
+}
+
+impl<T, I> Error for SendBatchError<T, I> {}
+
+/// Why an address could not be joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressError {
+    /// The receiver is gone, or has closed because its last source had gone; both are final.
+    Closed,
+    /// The receiver belongs to another engine.
+    Foreign,
+    /// The receiver has as many lanes, or the outbox as many targets, as there can be.
+    TooMany,
+}
+
+/// Why an engine or a channel could not be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A lane must hold at least one message.
+    ZeroCapacity,
+    /// An inbox must hold at least one entry.
+    ZeroInbox,
+    /// A lane, or an inbox, of more than 2³¹.
+    TooLarge(usize),
+    /// Numbers that start beyond 2⁶³ could run out.
+    SeqTooLarge(u64),
+}
+
+/// Closed: all that was sent has been received, and no source is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RecvError;
+
+/// Why nothing was received without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TryRecvError {
+    /// There is nothing now.
+    Empty,
+    /// All that was sent has been received, and no source is left.
+    Closed,
+}
+
+/// Why nothing was received in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RecvTimeoutError {
+    /// There was nothing in time.
+    Timeout,
+    /// All that was sent has been received, and no source is left.
+    Closed,
+}
+
+/// Why there is no number to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StampedError {
+    /// Nothing was sent by this handle.
+    NothingSent,
+    /// The receiver has gone, and dropped the message before it had a number.
+    Closed,
+}
+
+/// The clock stands for ever: a pass of the engine has panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WaitError;
+
+/// Why the clock has not come that far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitTimeoutError {
+    /// It has not come that far in time.
+    Timeout,
+    /// It stands for ever: a pass of the engine has panicked.
+    Closed,
+}
+
+impl From<RecvError> for TryRecvError {
+    fn from(RecvError: RecvError) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<RecvError> for RecvTimeoutError {
+    fn from(RecvError: RecvError) -> Self {
+        Self::Closed
+    }
+}
+
+macro_rules! plain_errors {
+    ($($name:ident { $($pattern:pat => $text:expr),+ $(,)? })+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $($pattern => write!(f, "{}", $text)),+ }
+            }
+        }
+
+        impl Error for $name {}
+    )+};
+}
+
+plain_errors! {
+    AddressError {
+        Self::Closed => "the receiver is closed",
+        Self::Foreign => "the address is another engine's",
+        Self::TooMany => "there are too many lanes or targets",
+    }
+    BuildError {
+        Self::ZeroCapacity =>
+            "a lane holds at least one message; to know when one has its place, use send_stamped",
+        Self::ZeroInbox => "an inbox holds at least one entry",
+        Self::TooLarge(size) => format_args!("{size} is more than the 2^31 that a lane or an inbox can hold"),
+        Self::SeqTooLarge(seq) => format_args!("numbers after {seq} could run out; start below 2^63"),
+    }
+    RecvError { Self => "receiving failed: closed" }
+    TryRecvError {
+        Self::Empty => "receiving failed: there is nothing",
+        Self::Closed => "receiving failed: closed",
+    }
+    RecvTimeoutError {
+        Self::Timeout => "receiving failed: there was nothing in time",
+        Self::Closed => "receiving failed: closed",
+    }
+    StampedError {
+        Self::NothingSent => "nothing was sent by this handle",
+        Self::Closed => "the receiver closed before the message had a number",
+    }
+    WaitError { Self => "waiting failed: the engine is closed" }
+    WaitTimeoutError {
+        Self::Timeout => "waiting failed: the clock has not come that far in time",
+        Self::Closed => "waiting failed: the engine is closed",
+    }
+}

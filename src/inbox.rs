@@ -1,0 +1,315 @@
+//! A receiver's inbox: what the dispatcher hands out, in the order of the numbers.
+//!
+//! ```text
+//!   entries   [ lap | last | lane | len ][ first seq ]  …      written by the dispatcher
+//!   head      entries consumed                                 written by the receiver, now and then
+//!   waited    a lane waits for room here                       dispatcher: true, receiver: false (and a kick)
+//!   overflow  ended lanes whose rest found no room             dispatcher pushes, receiver takes all
+//!   closed    no source is left: nothing will follow           dispatcher, once
+//! ```
+//!
+//! An entry is a **run**: `len` messages, next to each other in one lane, with the numbers `first ..`. `lane` is
+//! the receiver's own name (key) for it; `last` says that the lane ends after the run, so that the key is free
+//! again once the run is consumed. A receiver meets a lane with its first run; nothing announces it before.
+//!
+//! *Orderings.* The dispatcher writes the second word, then the first with Release. The receiver loads the first
+//! with Acquire; the entry is there if its lap bit is the one expected for this turn of the ring. So the ring needs
+//! no tail, and the receiver of an empty inbox polls the very word that will be written. Entries come before the
+//! clock that covers them, so whoever has read the clock at t and then finds nothing has had everything up to t.
+//!
+//! *Overflow.* An ended lane may not wait for room (a stuck reader would delay the news of an end for all), so its
+//! rest goes to a list, in a record that was allocated with the lane. While the list is not empty the inbox counts
+//! as full for everyone, so nothing overtakes. A receiver that finds it not empty empties the ring first (what is
+//! there is older, and nothing can enter now), takes the whole list, turns it round, and hands that out before it
+//! looks at the ring again.
+//!
+//! *Room.* The head is published each so many entries, so the dispatcher may think an inbox full that is not. When a
+//! lane has to wait, the dispatcher sets `waited`, fences and looks again; the receiver publishes its head, fences
+//! and looks at `waited`: one of them sees the other. A receiver that finds `waited` gives room back at once, and kicks.
+
+use crossbeam_utils::CachePadded;
+
+use crate::park::Parker;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use crate::sync::{Arc, Ordering::Relaxed};
+
+/// The largest number of entries of an inbox.
+pub(crate) const ENTRIES_MAX: usize = 1 << 31;
+
+/// The largest number of lanes that a receiver can have at once: what an entry can name.
+pub(crate) const LANES_MAX: usize = 1 << 29;
+
+const LAP: u64 = 1 << 63;
+const LAST: u64 = 1 << 62;
+const LANE_SHIFT: u32 = 32;
+const LANE_MASK: u64 = (LANES_MAX as u64 - 1) << LANE_SHIFT;
+const LEN_MASK: u64 = u32::MAX as u64;
+
+/// In `joined_at`: not yet.
+const NOT_JOINED: u64 = u64::MAX;
+/// In `port`: the dispatcher does not know this inbox, or no longer.
+const NO_PORT: u32 = u32::MAX;
+
+/// Messages that follow each other in one lane, and have numbers that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The receiver's key for the lane.
+    pub(crate) key: u32,
+    pub(crate) len: u32,
+    pub(crate) first_seq: u64,
+    /// The lane ends after this run.
+    pub(crate) last: bool,
+}
+
+/// What the dispatcher and one receiver share.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    entries: Box<[Entry]>,
+    /// Consumed entries, as far as published. Written by the receiver.
+    head: CachePadded<AtomicU64>,
+    /// Set and cleared on slow paths, read by the receiver per entry.
+    waited: AtomicBool,
+    /// The newest record of the overflow list: the key of its lane + 1, or 0.
+    overflow: AtomicU32,
+    closed: AtomicBool,
+    /// The clock when the dispatcher took this inbox in.
+    joined_at: AtomicU64,
+    /// The dispatcher's number for it. Only the dispatcher reads it.
+    port: AtomicU32,
+    /// Where the receiver sleeps.
+    parker: Arc<Parker>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    run: AtomicU64,
+    first_seq: AtomicU64,
+}
+
+impl Inbox {
+    /// An inbox of at least `capacity` entries.
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        assert!((1..=ENTRIES_MAX).contains(&capacity), "inbox of {capacity} entries");
+        Arc::new(Self {
+            entries: (0..capacity.next_power_of_two()).map(|_| Entry::default()).collect(),
+            head: CachePadded::new(AtomicU64::new(0)),
+            waited: AtomicBool::new(false),
+            overflow: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            joined_at: AtomicU64::new(NOT_JOINED),
+            port: AtomicU32::new(NO_PORT),
+            parker: Arc::new(Parker::default()),
+        })
+    }
+
+    pub(crate) fn parker(&self) -> &Arc<Parker> {
+        &self.parker
+    }
+
+    /// The entry of a position, and its lap bit in that turn of the ring.
+    fn entry(&self, position: u64) -> (&Entry, u64) {
+        let capacity = self.entries.len() as u64;
+        let lap = if position & capacity == 0 { LAP } else { 0 };
+        (&self.entries[(position & (capacity - 1)) as usize], lap)
+    }
+
+    /// No source is left; nothing will be handed out any more.
+    pub(crate) fn close(&self) {
+        // Release: pairs with `is_closed`: all entries were written before.
+        self.closed.store(true, ord!("inbox.close", Release));
+    }
+
+    /// To be read *before* the look that finds nothing, like the clock.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Acquire: pairs with `close`: the look that follows finds whatever was ever handed out.
+        self.closed.load(ord!("inbox.closed.read", Acquire))
+    }
+
+    pub(crate) fn set_joined(&self, port: u32, seq: u64) {
+        // Relaxed: only the dispatcher reads it, under its lock.
+        self.port.store(port, Relaxed);
+        // Release: whoever reads it finds the clock at least there.
+        self.joined_at.store(seq, ord!("inbox.joined", Release));
+    }
+
+    pub(crate) fn joined_at(&self) -> Option<u64> {
+        // Acquire: pairs with `set_joined`.
+        Some(self.joined_at.load(ord!("inbox.joined.read", Acquire))).filter(|&at| at != NOT_JOINED)
+    }
+
+    pub(crate) fn port(&self) -> Option<usize> {
+        // Relaxed: see `set_joined`.
+        Some(self.port.load(Relaxed)).filter(|&port| port != NO_PORT).map(|port| port as usize)
+    }
+
+    pub(crate) fn forget_port(&self) {
+        // Relaxed: see `set_joined`.
+        self.port.store(NO_PORT, Relaxed);
+    }
+}
+
+/// The dispatcher's end of an inbox.
+#[derive(Debug)]
+pub(crate) struct InboxWriter {
+    inbox: Arc<Inbox>,
+    /// Entries written.
+    tail: u64,
+    /// Entries below may be written. Can be stale: too low, never too high.
+    limit: u64,
+}
+
+impl InboxWriter {
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
+        let limit = inbox.entries.len() as u64;
+        Self { inbox, tail: 0, limit }
+    }
+
+    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// How many entries can be written now.
+    pub(crate) fn room(&mut self) -> u64 {
+        // Relaxed: only the receiver empties the list, and whatever enters the ring after that is younger than
+        // what it took. Reading "not empty" late makes a lane wait, and the taking kicks.
+        if self.inbox.overflow.load(Relaxed) != 0 {
+            return 0;
+        }
+        if self.tail == self.limit {
+            // Acquire: pairs with `InboxReader::publish`: the receiver has read the entries we write next.
+            let head = self.inbox.head.load(ord!("inbox.head.read", Acquire));
+            self.limit = head + self.inbox.entries.len() as u64;
+        }
+        self.limit - self.tail
+    }
+
+    /// Writes an entry. There must be [`room`](Self::room).
+    pub(crate) fn write(&mut self, run: Run) {
+        debug_assert!(self.tail < self.limit, "an entry without room");
+        let (entry, lap) = self.inbox.entry(self.tail);
+        // Relaxed, because the next store releases it.
+        entry.first_seq.store(run.first_seq, Relaxed);
+        let last = if run.last { LAST } else { 0 };
+        let word = lap | last | u64::from(run.key) << LANE_SHIFT | u64::from(run.len);
+        // Release: pairs with `InboxReader::next`; passes on the slots of the run, too.
+        entry.run.store(word, ord!("inbox.entry.publish", Release));
+        self.tail += 1;
+    }
+
+    /// Notes in the overflow list that the record of lane `key` is filled in.
+    pub(crate) fn overflow(&self, key: u32, next: &AtomicU32) {
+        // Relaxed: only the receiver changes it besides, to 0, and the CAS settles.
+        let mut newest = self.inbox.overflow.load(Relaxed);
+        loop {
+            // Relaxed, because the CAS releases it.
+            next.store(newest, Relaxed);
+            // Release: pairs with `InboxReader::take_overflow`; passes on the record and the slots.
+            match self.inbox.overflow.compare_exchange(
+                newest,
+                key + 1,
+                ord!("inbox.overflow.push", Release),
+                Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => newest = now,
+            }
+        }
+    }
+
+    /// Somebody waits for room: announces it. True if there is room after all.
+    pub(crate) fn wait_for_room(&mut self) -> bool {
+        // Relaxed: if it is still set, it was announced with what follows, and no head was published since.
+        if !self.inbox.waited.load(Relaxed) {
+            // Relaxed: the fence orders it. By swap, since the receiver swaps it too.
+            self.inbox.waited.swap(true, Relaxed);
+            // Pairs with the fence in `InboxReader::offer_room`: it sees `waited`, or we see its head.
+            fence!("inbox.waited.core", SeqCst);
+        }
+        self.limit = self.tail;
+        self.room() > 0
+    }
+}
+
+/// The receiver's end of an inbox.
+#[derive(Debug)]
+pub(crate) struct InboxReader {
+    inbox: Arc<Inbox>,
+    /// Entries consumed.
+    head: u64,
+    /// The head as published.
+    published: u64,
+    /// The head is published after this many entries.
+    lazy: u64,
+}
+
+impl InboxReader {
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
+        let lazy = (inbox.entries.len() as u64 / 4).clamp(1, 64);
+        Self { inbox, head: 0, published: 0, lazy }
+    }
+
+    pub(crate) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// The next run, if one is there. To be followed by [`owes_room`](Self::owes_room).
+    pub(crate) fn next(&mut self) -> Option<Run> {
+        let run = self.peek()?;
+        self.head += 1;
+        Some(run)
+    }
+
+    /// The next run, which stays.
+    pub(crate) fn peek(&self) -> Option<Run> {
+        let (entry, lap) = self.inbox.entry(self.head);
+        // Acquire: pairs with `InboxWriter::write`.
+        let word = entry.run.load(ord!("inbox.entry.read", Acquire));
+        (word & LAP == lap).then(|| Run {
+            key: ((word & LANE_MASK) >> LANE_SHIFT) as u32,
+            len: (word & LEN_MASK) as u32,
+            // Relaxed: written before the word that was just acquired.
+            first_seq: entry.first_seq.load(Relaxed),
+            last: word & LAST != 0,
+        })
+    }
+
+    /// Whether consumed entries should go back now, rather than some entries later.
+    #[inline]
+    pub(crate) fn owes_room(&self) -> bool {
+        // Relaxed: `waited` that is seen late is seen when the head is published, at the latest before sleep.
+        self.head - self.published >= self.lazy || self.inbox.waited.load(Relaxed)
+    }
+
+    /// Gives consumed entries back. True if somebody waited for that: the caller has to kick.
+    #[must_use]
+    pub(crate) fn give_back(&mut self) -> bool {
+        if self.published == self.head {
+            return false;
+        }
+        self.published = self.head;
+        // Release: pairs with `InboxWriter::room`: the entries have been read before they are written again.
+        self.inbox.head.store(self.head, ord!("inbox.head.publish", Release));
+        self.offer_room()
+    }
+
+    /// There is room now. True if somebody waited for it.
+    fn offer_room(&self) -> bool {
+        // Pairs with the fence in `InboxWriter::wait_for_room`.
+        fence!("inbox.waited.receiver", SeqCst);
+        // Relaxed: the fence orders it. Read first: a swap would take the line from the dispatcher each time.
+        self.inbox.waited.load(Relaxed) && self.inbox.waited.swap(false, Relaxed)
+    }
+
+    /// Whether the overflow list has something. The ring must then be emptied before the list is taken.
+    pub(crate) fn has_overflow(&self) -> bool {
+        // Acquire: what entered the ring before the list was filled is found by the look that follows.
+        self.inbox.overflow.load(ord!("inbox.overflow.look", Acquire)) != 0
+    }
+
+    /// Takes the whole list: the key of its newest record, and whether the caller has to kick.
+    pub(crate) fn take_overflow(&self) -> (Option<u32>, bool) {
+        // Acquire: pairs with `InboxWriter::overflow`.
+        let newest = self.inbox.overflow.swap(0, ord!("inbox.overflow.take", Acquire));
+        (newest.checked_sub(1), self.offer_room())
+    }
+}

@@ -1,0 +1,368 @@
+//! A lane without its type: the indices and flags of one sender's ring, which the dispatcher can read.
+//!
+//! ```text
+//!  sender line            head line            stamp line             parker
+//!  tail | ENDED           head                 stamped, last          armed
+//!  attention
+//!    ▲ sender, per          ▲ receiver,          ▲ dispatcher,          sender that waits for room
+//!      publication            per recv             per run              or for its number
+//! ```
+//!
+//! The slots of `T` are in [`ring`](crate::ring). Positions count messages since the lane began; they never wrap
+//! (63 bits). `stamped` may pass a message that was never read, `head` never passes `tail`.
+//!
+//! **Attention** is the word that a sender loads after each publication, from the line it has just written:
+//!
+//! | bit | set by | cleared by | means to the sender |
+//! |---|---|---|---|
+//! | WANT | a receiver that goes to sleep; a pass that finds a clock waiter; at birth | the pass alone, when it stamps something of this lane, before it publishes the entry | kick |
+//! | GONE | the leaving receiver | – | take back, or leave to the receiver |
+//! | AGAIN | the sender that found GONE without DRAINED | the leaving receiver | – |
+//! | DRAINED | the leaving receiver, by a CAS that fails if AGAIN has come | – | what is still in the lane is yours |
+//! | HOLD | a sender about to wait for a number | the same | (to the receiver: leave the last value if it has no number) |
+//! | POISONED | a pass that panicked | – | close |
+//!
+//! Why the sender never clears WANT: one that was delayed after its publication would clear the WANT of a later
+//! sleep, for a message that had long been stamped, and the next message would wake nobody.
+//!
+//! **A receiver leaves** while messages come: it sets GONE, passes a heavy barrier, and drops `head..tail`. *If a
+//! publication precedes the barrier*, the drain sees it. *Otherwise* the sender, which loads `attention` after
+//! publishing, sees GONE. If it then reads DRAINED, the value is its own again. If the drain is still under way it
+//! sets AGAIN, which makes the drain look once more: the message counts as sent and never read. It does not wait
+//! for the end of the drain, which runs foreign destructors.
+
+use crossbeam_utils::CachePadded;
+
+use crate::park::Parker;
+use crate::sync::atomic::{AtomicU32, AtomicU64};
+use crate::sync::{Arc, Ordering::Relaxed};
+
+/// In `attention`: somebody wants to hear of the next message.
+pub(crate) const WANT: u32 = 1;
+/// In `attention`: the receiver has left or is leaving.
+pub(crate) const GONE: u32 = 2;
+const AGAIN: u32 = 4;
+const DRAINED: u32 = 8;
+const HOLD: u32 = 16;
+/// In `attention`: a pass has panicked; nothing is dispatched any more.
+pub(crate) const POISONED: u32 = 32;
+
+/// In `tail`: the sender will publish nothing more. One word with the position, so both are read together.
+const ENDED: u64 = 1 << 63;
+
+/// The dispatcher's number for a lane that it does not know yet.
+const UNKNOWN: u32 = u32::MAX;
+/// The dispatcher's number for a lane that it has let go of.
+const RELEASED: u32 = u32::MAX - 1;
+
+/// The part of a lane that has no type.
+#[derive(Debug)]
+pub(crate) struct LaneState {
+    sender: CachePadded<SenderLine>,
+    head: CachePadded<AtomicU64>,
+    stamps: CachePadded<StampLine>,
+    parker: Arc<Parker>,
+    /// The dispatcher's number for this lane. Written by the dispatcher.
+    id: AtomicU32,
+    /// Where the rest of an ended lane is noted if its inbox has no room.
+    pub(crate) rest: Rest,
+}
+
+#[derive(Debug)]
+struct SenderLine {
+    /// Messages published since the lane began, and ENDED. Written by the sender.
+    tail: AtomicU64,
+    attention: AtomicU32,
+}
+
+/// Written by the dispatcher, read by a sender that waits for a number.
+#[derive(Debug)]
+struct StampLine {
+    /// Messages that have their number.
+    stamped: AtomicU64,
+    /// The number of the last of them.
+    last: AtomicU64,
+}
+
+/// A record of an inbox's overflow list; preallocated here because an ending lane may not fail.
+///
+/// Written by the dispatcher before it is pushed, by the receiver (`next`) after it was taken.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    /// The next record of the list: its key + 1, or 0.
+    pub(crate) next: AtomicU32,
+    /// The number of the first message of the range.
+    pub(crate) first_seq: AtomicU64,
+    /// The range: messages of a lane, or words of an outbox's order ring.
+    pub(crate) start: AtomicU64,
+    pub(crate) end: AtomicU64,
+}
+
+/// What becomes of messages that were published to a receiver which has left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AfterGone {
+    /// Those from this position on are the sender's again.
+    TakeBack { from: u64 },
+    /// The leaving receiver drops them: sent, never read.
+    LeftToReceiver,
+}
+
+impl LaneState {
+    /// A lane that nothing was sent on, with WANT: its receiver may be asleep and does not know of it.
+    pub(crate) fn new(parker: Arc<Parker>) -> Self {
+        Self {
+            sender: CachePadded::new(SenderLine {
+                tail: AtomicU64::new(0),
+                attention: AtomicU32::new(WANT),
+            }),
+            head: CachePadded::new(AtomicU64::new(0)),
+            stamps: CachePadded::new(StampLine {
+                stamped: AtomicU64::new(0),
+                last: AtomicU64::new(0),
+            }),
+            parker,
+            id: AtomicU32::new(UNKNOWN),
+            rest: Rest {
+                next: AtomicU32::new(0),
+                first_seq: AtomicU64::new(0),
+                start: AtomicU64::new(0),
+                end: AtomicU64::new(0),
+            },
+        }
+    }
+
+    /// Where the sender of this lane sleeps.
+    pub(crate) fn parker(&self) -> &Arc<Parker> {
+        &self.parker
+    }
+
+    // ── the sender's side ──────────────────────────────────────────────────────────────────────────────────
+
+    /// Makes everything before `tail` visible.
+    #[inline]
+    pub(crate) fn publish(&self, tail: u64) {
+        // Release: pairs with `published`; carries the slots to the dispatcher and through it to the receiver.
+        self.sender.tail.store(tail, ord!("lane.tail.publish", Release));
+    }
+
+    /// The word to heed after a publication; 0 nearly always.
+    #[inline]
+    pub(crate) fn attention(&self) -> u32 {
+        // Pairs with the heavy barrier of whoever set the word: it sees our tail, or we see its bit.
+        light!("lane.attention.light");
+        // Relaxed: the barrier orders it, and who acts on GONE reads again with Acquire.
+        self.sender.attention.load(Relaxed)
+    }
+
+    /// Nothing more will be published beyond `tail`.
+    pub(crate) fn end(&self, tail: u64) {
+        // Release: as `publish`; also what the sender did before (a clone's joining) is seen before its end.
+        self.sender.tail.store(tail | ENDED, ord!("lane.tail.end", Release));
+    }
+
+    /// How far the receiver has come; slots below are free.
+    #[inline]
+    pub(crate) fn head(&self) -> u64 {
+        // Acquire: pairs with `give_back`: the receiver has done with the slots that we write next.
+        self.head.load(ord!("lane.head.read", Acquire))
+    }
+
+    /// Asks the receiver to leave the last value alone if it goes before that has its number.
+    pub(crate) fn hold(&self) {
+        // Relaxed: the publication that follows carries it to the drain that finds the value.
+        self.sender.attention.fetch_or(HOLD, Relaxed);
+    }
+
+    /// The end of [`hold`](Self::hold).
+    pub(crate) fn let_go(&self) {
+        // Relaxed: nothing rides on it; a drain that still sees it leaves a value that `head` shows as left.
+        self.sender.attention.fetch_and(!HOLD, Relaxed);
+    }
+
+    /// The number of the last message before `tail`, once it has one.
+    pub(crate) fn number_of(&self, tail: u64) -> Option<u64> {
+        // Acquire: pairs with `stamp`, so that `last` belongs to this position or a later one; and there is no
+        // later one while the only sender waits here.
+        let stamped = self.stamps.stamped.load(ord!("lane.stamped.read", Acquire));
+        // Relaxed: see above.
+        (stamped >= tail).then(|| self.stamps.last.load(Relaxed))
+    }
+
+    /// Whether the receiver has left, without settling what becomes of values.
+    pub(crate) fn is_gone(&self) -> bool {
+        // Relaxed: a hint; `after_gone` settles.
+        self.sender.attention.load(Relaxed) & (GONE | POISONED) != 0
+    }
+
+    /// To be asked after a publication that met GONE: whose are the values now?
+    pub(crate) fn after_gone(&self) -> AfterGone {
+        // Relaxed: only the CAS below, or the Acquire in `drained`, settles.
+        let mut seen = self.sender.attention.load(Relaxed);
+        loop {
+            if let Some(from) = self.drained() {
+                return AfterGone::TakeBack { from };
+            }
+            // Release: our publication is visible to the drain that this asks for. Relaxed failing: see above.
+            match self.sender.attention.compare_exchange(
+                seen,
+                seen | AGAIN,
+                ord!("lane.again", Release),
+                Relaxed,
+            ) {
+                Ok(_) => return AfterGone::LeftToReceiver,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// The position from which on values are the sender's, once the receiver has gone and drained.
+    pub(crate) fn drained(&self) -> Option<u64> {
+        // Acquire: pairs with `finish_drain`: the head is final and the receiver touches no slot any more.
+        let attention = self.sender.attention.load(ord!("lane.drained.read", Acquire));
+        (attention & DRAINED != 0).then(|| self.head())
+    }
+
+    /// The sender has taken back everything up to `tail`; nobody else looks at the head now.
+    pub(crate) fn taken_back(&self, tail: u64) {
+        // Relaxed: the slots' last owner reads it, after both sides have let go.
+        self.head.store(tail, Relaxed);
+    }
+
+    // ── the dispatcher's side ──────────────────────────────────────────────────────────────────────────────
+
+    /// How far the sender has come, and whether that is the end.
+    #[inline]
+    pub(crate) fn published(&self) -> (u64, bool) {
+        // Acquire: pairs with `publish` and `end`; passes the slots on to whoever gets the run.
+        let tail = self.sender.tail.load(ord!("lane.tail.read", Acquire));
+        (tail & !ENDED, tail & ENDED != 0)
+    }
+
+    /// Clears WANT. To be called when something of this lane is stamped, before the entry is published: the
+    /// receiver that takes the run may go to sleep and set it again.
+    #[inline]
+    pub(crate) fn clear_want(&self) {
+        // Relaxed: a WANT that is missed here costs its sender one kick too many.
+        if self.sender.attention.load(Relaxed) & WANT != 0 {
+            // AcqRel: in the order of the word's changes this comes before a WANT set by whoever reads the entry.
+            self.sender.attention.fetch_and(!WANT, ord!("lane.want.clear", AcqRel));
+        }
+    }
+
+    /// Everything before `position` has its number, the last of them `last`.
+    #[inline]
+    pub(crate) fn stamp(&self, position: u64, last: u64) {
+        // Relaxed, because the next line releases it.
+        self.stamps.last.store(last, Relaxed);
+        // Release: pairs with `number_of`.
+        self.stamps.stamped.store(position, ord!("lane.stamped.publish", Release));
+    }
+
+    pub(crate) fn set_id(&self, id: u32) {
+        // Relaxed: read by the dispatcher alone, under the same lock.
+        self.id.store(id, Relaxed);
+    }
+
+    pub(crate) fn release(&self) {
+        // Release: pairs with `is_released`.
+        self.id.store(RELEASED, ord!("lane.release", Release));
+    }
+
+    /// The dispatcher's number for this lane, while it has one.
+    pub(crate) fn id(&self) -> Option<u32> {
+        // Relaxed: see `set_id`.
+        Some(self.id.load(Relaxed)).filter(|&id| id < RELEASED)
+    }
+
+    /// Whether the dispatcher has let go of this lane for good.
+    pub(crate) fn is_released(&self) -> bool {
+        // Acquire: the dispatcher has read its last word of this lane's order ring.
+        self.id.load(ord!("lane.released.read", Acquire)) == RELEASED
+    }
+
+    pub(crate) fn poison(&self) {
+        // Relaxed: nothing but the bit itself is told.
+        self.sender.attention.fetch_or(POISONED, Relaxed);
+        self.parker.wake();
+    }
+
+    // ── the receiver's side ────────────────────────────────────────────────────────────────────────────────
+
+    /// Somebody goes to sleep who wants to hear of the next message. To be followed by a heavy barrier.
+    /// True if nobody had wanted it before.
+    pub(crate) fn set_want(&self) -> bool {
+        // Relaxed: the heavy barrier that follows orders it before the last look. Read first: setting it again
+        // would only take the line away from its sender.
+        self.sender.attention.load(Relaxed) & WANT == 0
+            && self.sender.attention.fetch_or(WANT, Relaxed) & WANT == 0
+    }
+
+    /// Frees the slots before `head`.
+    #[inline]
+    pub(crate) fn advance(&self, head: u64) {
+        // Release: pairs with `head`: the values have been moved out before the sender writes there again.
+        self.head.store(head, ord!("lane.head.publish", Release));
+    }
+
+    /// Frees the slots before `head`, and wakes a sender that waits for that.
+    #[inline]
+    pub(crate) fn give_back(&self, head: u64) {
+        self.advance(head);
+        // Pairs with the heavy barrier of a full sender: it sees the head, or we see it armed.
+        light!("lane.head.light");
+        if self.parker.is_armed() {
+            self.parker.wake();
+        }
+    }
+
+    /// The receiver leaves. To be followed by a heavy barrier and the drain.
+    pub(crate) fn leave(&self) {
+        // Relaxed: the heavy barrier that follows orders it before the drain's look at the tail.
+        self.sender.attention.fetch_or(GONE, Relaxed);
+    }
+
+    /// Where the drain must stop: the tail, or one before it if the sender waits for the last number.
+    pub(crate) fn drain_end(&self) -> u64 {
+        // Acquire: the slots up to there are written, and the HOLD that preceded the publication is seen.
+        let tail = self.sender.tail.load(ord!("lane.drain.tail", Acquire)) & !ENDED;
+        // Relaxed: see above.
+        let held = self.sender.attention.load(Relaxed) & HOLD != 0;
+        if held && tail > 0 && self.number_of(tail).is_none() { tail - 1 } else { tail }
+    }
+
+    /// The receiver has dropped everything before `head`. False if more has come, which it must drop too.
+    pub(crate) fn finish_drain(&self, head: u64) -> bool {
+        // Relaxed: released by the CAS below.
+        self.head.store(head, Relaxed);
+        // Relaxed: the CAS settles.
+        let mut seen = self.sender.attention.load(Relaxed);
+        loop {
+            if seen & AGAIN != 0 {
+                // Acquire: pairs with AGAIN in `after_gone`: the next look sees that publication.
+                self.sender.attention.fetch_and(!AGAIN, ord!("lane.again.take", Acquire));
+                return false;
+            }
+            // Release: pairs with `drained`. Relaxed failing: tries again with what it saw.
+            match self.sender.attention.compare_exchange(
+                seen,
+                seen | DRAINED,
+                ord!("lane.drained.publish", Release),
+                Relaxed,
+            ) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
+        }
+        self.parker.wake();
+        true
+    }
+
+    // ── anyone ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Messages published and not yet read, as of some moment during the call.
+    pub(crate) fn depth(&self) -> u64 {
+        // Relaxed: a report. The head first, so that the tail is not behind it.
+        let head = self.head.load(Relaxed);
+        (self.sender.tail.load(Relaxed) & !ENDED).saturating_sub(head)
+    }
+}

@@ -1,0 +1,130 @@
+//! **mainspring** moves messages between threads, in one total order, on one clock.
+//!
+//! Services built from threads and shards keep asking what channels cannot answer: *how far has the rest of the
+//! system got?* Here every message passes one dispatcher, which gives it the next number of a single order. Every
+//! receiver, even one that gets nothing, can read the clock: "everything up to t that was meant for me, I have".
+//!
+//! ```text
+//!  Sender ──lane──▶┐                                ┌──inbox (runs)──▶ Receiver ─┐
+//!  Sender ──lane──▶│  Dispatcher, one pass:         │                            │ reads the message
+//!  Outbox ─lanes──▶│  collect → stamp → hand out    └──inbox (runs)──▶ Receiver ─┤ in place, in the lane
+//!                  │           → publish                                         │
+//!                  └───────────┬────────────────────  slots go back to the lane ◀┘
+//!                              ▼
+//!                      clock (seqlock) ──▶ anyone
+//! ```
+//!
+//! A message is written once, into its sender's lane (a ring of its own), and read once, there. What moves through
+//! the dispatcher are *runs*: "so many messages of that lane, with these numbers". There is no dispatcher thread:
+//! whoever needs progress runs a pass.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use mainspring::{Engine, Event};
+//!
+//! let engine = Engine::new();
+//! let (mut orders, mut desk) = engine.channel::<&str>();
+//! let (mut quotes, mut feed) = engine.channel::<f64>(); // another type, the same clock
+//!
+//! let trader = std::thread::spawn(move || {
+//!     orders.send("buy")?;
+//!     orders.send_stamped("sell") // returns once it has its number
+//! });
+//! let sold = trader.join().unwrap()?;
+//! quotes.send(1.25)?;
+//!
+//! assert_eq!(desk.recv()?, (1.into(), "buy"));
+//! assert_eq!(desk.recv()?, (sold, "sell"));
+//! assert_eq!(feed.recv()?, (3.into(), 1.25)); // sent after the sale had its number
+//! assert_eq!(desk.recv_event()?, Event::Clock(3.into())); // nothing more for the desk up to 3
+//! # Ok(()) }
+//! ```
+//!
+//! # What is promised
+//!
+//! - **O1, dense**: every message that is numbered gets the next number; no gap, no duplicate.
+//! - **O2, per handle**: messages of one handle ([`Sender`], [`Outbox`]) are numbered in the order sent, whatever
+//!   their targets.
+//! - **O3, causal**: what is sent after receiving an event, or after reading the clock at t, has a higher number.
+//! - **O4, increasing**: a receiver sees strictly increasing numbers; a clock that it is told exceeds all it was
+//!   told before.
+//! - **O5, clock safety**: a receiver that is told [`Event::Clock`]`(t)` has received every message numbered up to
+//!   t that was addressed to it after it joined.
+//!
+//! *Not* promised: an order between two handles that coordinate outside of the engine, even on one thread.
+//! [`Sender::send_stamped`] returns once the message has its number, so whoever is told afterwards sends later.
+//!
+//! # Progress
+//!
+//! Reading a received run and sending to a lane with room are wait-free. Numbering is not lock-free in the strict
+//! sense: while the thread that holds the dispatcher is descheduled, nobody else numbers.
+//!
+//! # Waiting
+//!
+//! Every wait spins briefly, yields a few times, then sleeps until it is told. On Linux the engine uses the kernel's
+//! `membarrier`, so that only those who sleep pay for it; with `MAINSPRING_BARRIER=fence` in the environment, or
+//! where the kernel has none, every publication passes a full fence instead.
+
+#[macro_use]
+mod sync;
+
+mod board;
+mod clock;
+#[expect(unsafe_code, reason = "the cell behind the lock word")]
+mod combine;
+mod error;
+mod inbox;
+mod lane;
+mod order;
+mod park;
+#[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
+mod ring;
+
+mod dispatcher;
+mod drive;
+
+mod address;
+mod engine;
+mod outbox;
+mod receiver;
+mod sender;
+
+pub use address::Address;
+pub use clock::Seq;
+pub use drive::{Drive, Hook};
+pub use engine::{Builder, Clock, Engine, Options, Reading};
+pub use error::{
+    AddressError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
+    SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
+};
+pub use outbox::{Outbox, Target};
+pub use receiver::{Event, Messages, Receiver};
+pub use sender::Sender;
+
+/// The parts that models, benches and tests of the project need. Not for use: nothing here is stable.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::board::Board;
+    pub use crate::clock::{ClockCell, ClockWriter};
+    pub use crate::combine::{Combine, Held};
+    pub use crate::dispatcher::{Core, Effects};
+    pub use crate::ring::Ring;
+    pub use crate::sync::{barrier_form, sites};
+
+    use crate::Engine;
+
+    /// How often the engine was asked to look again: by sends that somebody wanted to hear of, joins, ends, sleeps.
+    pub fn kicks(engine: &Engine) -> u64 {
+        engine.shared.kicks()
+    }
+
+    /// How many passes there have been; none while one is under way.
+    pub fn passes(engine: &Engine) -> Option<u64> {
+        engine.shared.passes()
+    }
+
+    /// As if a pass had panicked.
+    pub fn poison(engine: &Engine) {
+        engine.shared.poison();
+    }
+}

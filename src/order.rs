@@ -1,0 +1,115 @@
+//! The order ring of an outbox: for each message, in the order sent, the small number of its target.
+//!
+//! The messages themselves lie in one lane per target, so that each target frees its slots alone; this ring keeps
+//! the one order over all of them. The outbox's author writes it, the dispatcher reads it and takes it back as soon
+//! as the words are stamped; nobody else looks, until the author has ended: then what is left is frozen, and
+//! receivers whose inbox had no room walk it (DESIGN: an ended lane never waits).
+//!
+//! Its indices and flags are those of a lane ([`LaneState`]): the author publishes the tail, the dispatcher the head.
+
+use crate::lane::LaneState;
+use crate::park::Parker;
+use crate::sync::atomic::AtomicU16;
+use crate::sync::{Arc, Ordering::Relaxed};
+
+/// How many targets an outbox can have at once.
+pub(crate) const TARGETS_MAX: usize = u16::MAX as usize;
+
+/// A word that stands for no message: its target had gone before it got a number.
+pub(crate) const NOBODY: u16 = u16::MAX;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct OrderRing {
+    state: LaneState,
+    words: Box<[AtomicU16]>,
+}
+
+impl OrderRing {
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self {
+            state: LaneState::new(Arc::new(Parker::default())),
+            words: (0..capacity.next_power_of_two()).map(|_| AtomicU16::new(0)).collect(),
+        })
+    }
+
+    pub(crate) fn state(&self) -> &LaneState {
+        &self.state
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.words.len() as u64
+    }
+
+    fn at(&self, position: u64) -> &AtomicU16 {
+        &self.words[position as usize & (self.words.len() - 1)]
+    }
+
+    /// Writes the next word; the author publishes the tail afterwards.
+    pub(crate) fn write(&self, position: u64, target: u16) {
+        // Relaxed: released by the tail.
+        self.at(position).store(target, Relaxed);
+    }
+
+    /// The target at a position below a tail that was acquired.
+    pub(crate) fn target(&self, position: u64) -> u16 {
+        // Relaxed: acquired with the tail, or with the record that names the range.
+        self.at(position).load(Relaxed)
+    }
+
+    /// Takes the message at a position out of the order. By the dispatcher, when the author has ended, before any
+    /// receiver is told of the range.
+    pub(crate) fn skip(&self, position: u64) {
+        // Relaxed: released by the push of the record that names the range.
+        self.at(position).store(NOBODY, Relaxed);
+    }
+}
+
+/// A walk over the frozen rest of an order ring, which numbers one target's messages.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    ring: Arc<OrderRing>,
+    target: u16,
+    position: u64,
+    end: u64,
+    /// The number of the word at `position`.
+    seq: u64,
+}
+
+impl Walk {
+    /// Over the words `start..end`, the first of which that stands for a message has the number `first_seq`.
+    pub(crate) fn new(
+        ring: Arc<OrderRing>,
+        target: u16,
+        start: u64,
+        end: u64,
+        first_seq: u64,
+    ) -> Self {
+        Self { ring, target, position: start, end, seq: first_seq }
+    }
+
+    /// How many messages of the target are in it.
+    pub(crate) fn len(&self) -> u64 {
+        (self.position..self.end).filter(|&at| self.ring.target(at) == self.target).count() as u64
+    }
+
+    /// The number of the target's next message, which stays.
+    pub(crate) fn peek(&mut self) -> u64 {
+        while self.position < self.end && self.ring.target(self.position) != self.target {
+            self.step();
+        }
+        self.seq
+    }
+
+    /// The number of the target's next message.
+    pub(crate) fn next(&mut self) -> u64 {
+        let seq = self.peek();
+        self.step();
+        seq
+    }
+
+    fn step(&mut self) {
+        self.seq += u64::from(self.ring.target(self.position) != NOBODY);
+        self.position += 1;
+    }
+}

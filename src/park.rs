@@ -1,0 +1,100 @@
+//! Sleeping until somebody says that it is worth looking again.
+//!
+//! A [`Parker`] belongs to one end that may have to wait: a receiver, or the sender of a lane. There is one way to
+//! wait, for all of them (`drive.rs` has the loop):
+//!
+//! ```text
+//! sleeper                                waker
+//!   armed = true                           publish (a tail, an entry, a head, the clock)
+//!   set WANT on the lanes that matter      light barrier
+//!   heavy barrier                          armed?  swap(false) was true → notify
+//!   kick, and look once more
+//!   nothing → sleep while armed
+//! ```
+//!
+//! *If the waker's read of `armed` comes before the sleeper's store*, the heavy barrier orders the publication
+//! before the sleeper's last look, which finds it. *Otherwise* the waker sees `armed` and notifies. Either way the
+//! sleeper does not sleep through a publication.
+//!
+//! `armed` carries no data of its own: whoever wakes looks again at what was published.
+
+use std::time::{Duration, Instant};
+
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{Ordering::Relaxed, Signal};
+
+/// Where one end of the engine sleeps.
+#[derive(Debug, Default)]
+pub(crate) struct Parker {
+    /// Written by the sleeper (true) and by whoever takes it (false).
+    armed: AtomicBool,
+    signal: Signal,
+}
+
+impl Parker {
+    /// The calling thread is about to sleep here. To be followed by a heavy barrier and a last look.
+    pub(crate) fn arm(&self) {
+        self.signal.attach();
+        // Release: a waker that takes the flag must find this thread attached. By swap, because wakers swap it:
+        // a plain store is not ordered among their read-modify-writes.
+        self.armed.swap(true, ord!("park.arm", Release));
+    }
+
+    /// The sleeper has found what it looked for.
+    pub(crate) fn disarm(&self) {
+        // Acquire: pairs with `wake`: if a waker was faster, what it asked of the sleeper (the baton) is seen.
+        self.armed.swap(false, ord!("park.disarm", Acquire));
+    }
+
+    /// Whether anyone may sleep here. Meaningful after a light barrier.
+    #[inline]
+    pub(crate) fn is_armed(&self) -> bool {
+        // Relaxed: the barriers of both sides order this load.
+        self.armed.load(Relaxed)
+    }
+
+    /// Wakes whoever sleeps here; true if somebody did.
+    pub(crate) fn wake(&self) -> bool {
+        // AcqRel: Acquire pairs with `arm`, so that the thread attached there is the one notified; Release with
+        // `disarm` and `sleep`.
+        let taken = self.armed.swap(false, ord!("park.take", AcqRel));
+        if taken {
+            self.signal.notify();
+        }
+        taken
+    }
+
+    /// Sleeps until woken (true) or until the deadline has passed (false).
+    pub(crate) fn sleep(&self, deadline: Option<Deadline>) -> bool {
+        loop {
+            // Acquire: pairs with `wake`; see `disarm`. A false that is seen late costs one more turn.
+            if !self.armed.load(ord!("park.slept", Acquire)) {
+                return true;
+            }
+            if deadline.is_some_and(Deadline::has_passed) {
+                return false;
+            }
+            self.signal.wait(deadline.map(|deadline| deadline.0), now);
+        }
+    }
+}
+
+/// The end of a bounded wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// The moment `timeout` from now; none if the clock cannot express it, which is further than anyone waits.
+    pub(crate) fn after(timeout: Duration) -> Option<Self> {
+        now().checked_add(timeout).map(Self)
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        now() >= self.0
+    }
+}
+
+/// The only place that reads the system's clock.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,369 @@
+//! The way in: one sender, one lane, one receiver.
+//!
+//! A message's way begins in [`Sender::send`]: the value is written into the lane's next slot, the tail published
+//! with Release, and the lane's attention loaded from the same line. That is all, unless the lane is full or
+//! somebody asks for attention.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::address::{Address, Outlet, Port};
+use crate::board::Change;
+use crate::clock::Seq;
+use crate::drive::{Shared, Step, Unfinished};
+use crate::error::{
+    AddressError, Reason, SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError,
+};
+use crate::lane::{GONE, POISONED, WANT};
+use crate::park::Deadline;
+use crate::ring::{Lane, Producer};
+use crate::sync::Arc;
+
+/// Sends to one receiver. Clones send to the same, each on a lane of its own.
+///
+/// What one sender sends is numbered in the order sent. Between two senders, also of one thread, there is no such
+/// promise, unless the second sends after the first's message has its number ([`send_stamped`](Self::send_stamped)).
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = mainspring::Engine::new();
+/// let (mut tx, mut rx) = engine.channel();
+/// let mut tx2 = tx.clone();
+/// tx.send("plain")?;
+/// let seq = tx2.send_stamped("numbered")?;
+/// assert_eq!(tx.send_batch(["three", "at", "once"])?, 3);
+/// drop((tx, tx2));
+/// let received: Vec<_> = rx.messages().collect();
+/// assert!(received.contains(&(seq, "numbered")));
+/// assert_eq!(received.len(), 5);
+/// # Ok(()) }
+/// ```
+pub struct Sender<T: Send + 'static> {
+    outlet: Outlet<T>,
+    shared: Arc<Shared>,
+    port: Arc<Port<T>>,
+}
+
+impl<T: Send + 'static> Sender<T> {
+    /// A new lane to a receiver.
+    pub(crate) fn join(shared: Arc<Shared>, port: Arc<Port<T>>) -> Result<Self, AddressError> {
+        let outlet = port.open_lane(&shared, Lane::new(port.capacity), |lane, key| {
+            Change::Lane { lane: lane.state().clone(), inbox: port.inbox.clone(), key }
+        })?;
+        Ok(Self { outlet, shared, port })
+    }
+
+    /// A new lane to a receiver which cannot have closed by itself; one to nowhere if it has gone.
+    pub(crate) fn join_open(to: &Address<T>) -> Self {
+        Self::join(to.shared.clone(), to.port.clone()).unwrap_or_else(|_| Self {
+            outlet: Outlet::nowhere(to.port.capacity),
+            shared: to.shared.clone(),
+            port: to.port.clone(),
+        })
+    }
+
+    /// Sends a value. Wait-free while the lane has room; otherwise waits for room.
+    ///
+    /// # Errors
+    ///
+    /// If the receiver is gone; the value comes back.
+    #[inline]
+    pub fn send(&mut self, value: T) -> Result<(), SendError<T>> {
+        match self.outlet.producer.push(value) {
+            Ok(()) => self.publish().map_err(SendError::closed),
+            Err(value) => self.send_when_room(value),
+        }
+    }
+
+    #[cold]
+    fn send_when_room(&mut self, value: T) -> Result<(), SendError<T>> {
+        if wait_for_room(&self.shared, &mut self.outlet.producer, None).is_err() {
+            return Err(SendError::closed(value));
+        }
+        self.send(value)
+    }
+
+    /// Sends a value if there is room now. Runs at most one pass.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room, or the receiver is gone; the value comes back.
+    pub fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
+        let value = match self.outlet.producer.push(value) {
+            Ok(()) => return self.publish().map_err(TrySendError::Closed),
+            Err(value) if self.check_closed() => return Err(TrySendError::Closed(value)),
+            Err(value) => value,
+        };
+        // The receiver may be waiting for what fills the lane.
+        self.shared.drive();
+        match self.outlet.producer.push(value) {
+            Ok(()) => self.publish().map_err(TrySendError::Closed),
+            Err(value) if self.check_closed() => Err(TrySendError::Closed(value)),
+            Err(value) => Err(TrySendError::Full(value)),
+        }
+    }
+
+    /// Sends a value, waiting for room for `timeout` at the longest.
+    ///
+    /// # Errors
+    ///
+    /// If there was no room in time, or the receiver is gone; the value comes back.
+    pub fn send_timeout(&mut self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        let value = match self.outlet.producer.push(value) {
+            Ok(()) => return self.publish().map_err(SendTimeoutError::Closed),
+            Err(value) => value,
+        };
+        match wait_for_room(&self.shared, &mut self.outlet.producer, Deadline::after(timeout)) {
+            Ok(()) => self.send(value).map_err(SendTimeoutError::from),
+            Err(NoRoom::Timeout) => Err(SendTimeoutError::Timeout(value)),
+            Err(NoRoom::Closed) => Err(SendTimeoutError::Closed(value)),
+        }
+    }
+
+    /// Sends all values in order, published together where there is room for them together; waits for room.
+    /// Returns how many. They need not have adjacent numbers.
+    ///
+    /// # Errors
+    ///
+    /// If the receiver is gone: how many were sent, the values taken from the iterator that were not, and the rest.
+    ///
+    /// # Panics
+    ///
+    /// If the iterator does; what it had yielded before goes out with this sender's next message, or its end.
+    pub fn send_batch<I>(&mut self, values: I) -> Result<usize, SendBatchError<T, I::IntoIter>>
+    where
+        I: IntoIterator<Item = T>,
+    {
+        let mut values = values.into_iter();
+        let mut pushed = 0;
+        while let Some(value) = values.next() {
+            let (producer, shared) = (&mut self.outlet.producer, &self.shared);
+            if let Err(value) = producer.push(value) {
+                let mut returned = publish_batch(shared, producer);
+                let room = wait_for_room(shared, producer, None);
+                let refused = if room.is_ok() { producer.push(value).err() } else { Some(value) };
+                if let Some(value) = refused {
+                    let sent = pushed - returned.len();
+                    returned.push(value);
+                    return Err(SendBatchError {
+                        sent,
+                        returned,
+                        rest: values,
+                        reason: Reason::Closed,
+                    });
+                }
+            }
+            pushed += 1;
+        }
+        let returned = publish_batch(&self.shared, &mut self.outlet.producer);
+        if returned.is_empty() {
+            return Ok(pushed);
+        }
+        let sent = pushed - returned.len();
+        Err(SendBatchError { sent, returned, rest: values, reason: Reason::Closed })
+    }
+
+    /// Sends a value and waits until it has its number: whatever is sent by whoever learns of the return has a
+    /// higher one, and the clock has come to it. If the receiver's inbox is full, waits for room there, too.
+    ///
+    /// # Errors
+    ///
+    /// If the receiver goes before the value has its number; the value comes back.
+    pub fn send_stamped(&mut self, value: T) -> Result<Seq, SendError<T>> {
+        let producer = &mut self.outlet.producer;
+        producer.state().hold();
+        let sent = match producer.push(value) {
+            Ok(()) => Ok(()),
+            Err(value) => match wait_for_room(&self.shared, producer, None) {
+                Ok(()) => producer.push(value),
+                Err(_) => Err(value),
+            },
+        };
+        let result = sent.and_then(|()| self.publish_and_wait());
+        if !self.shared.is_poisoned() {
+            self.outlet.producer.state().let_go();
+        }
+        result.map_err(SendError::closed)
+    }
+
+    /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number.
+    fn publish_and_wait(&mut self) -> Result<Seq, T> {
+        let producer = &mut self.outlet.producer;
+        if producer.publish() & WANT != 0 {
+            self.shared.kick();
+        }
+        let tail = producer.tail();
+        let (state, clock) = (producer.state(), &self.shared.board().clock);
+        let stamped = || state.number_of(tail).filter(|&number| clock.now() >= number);
+        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
+            Step::Look => stamped().map(Ok).or_else(|| state.drained().map(Err)),
+            Step::Arm => None,
+        });
+        match number {
+            Ok(Ok(number)) => Ok(Seq::new(number)),
+            Ok(Err(head)) if head < tail => {
+                producer.close();
+                // At most this one is left: what was published before GONE has been drained.
+                Err(producer.take_from(head).pop().expect("the head is before the last value"))
+            }
+            // Drained with its number, which the receiver saw before it dropped the value.
+            Ok(Err(_)) => Ok(Seq::new(
+                state.number_of(tail).expect("a held value without number is left alone"),
+            )),
+            Err(_) => match state.number_of(tail) {
+                Some(number) => Ok(Seq::new(number)),
+                None => Err(producer.take_last()),
+            },
+        }
+    }
+
+    /// Waits for the number of the last message sent.
+    ///
+    /// # Errors
+    ///
+    /// If nothing was sent, or the receiver went before the message had a number.
+    pub fn stamped(&mut self) -> Result<Seq, StampedError> {
+        let producer = &self.outlet.producer;
+        let (state, tail) = (producer.state(), producer.tail());
+        if tail == 0 {
+            return Err(StampedError::NothingSent);
+        }
+        let clock = &self.shared.board().clock;
+        let stamped = || state.number_of(tail).filter(|&number| clock.now() >= number);
+        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
+            Step::Look => {
+                stamped().map(Some).or_else(|| state.is_gone().then(|| state.number_of(tail)))
+            }
+            Step::Arm => None,
+        });
+        number.ok().flatten().map(Seq::new).ok_or(StampedError::Closed)
+    }
+
+    /// Names the receiver.
+    pub fn address(&self) -> Address<T> {
+        Address { shared: self.shared.clone(), port: self.port.clone() }
+    }
+
+    /// Whether the receiver is gone. True is final; false may be outdated on return.
+    pub fn is_closed(&self) -> bool {
+        self.outlet.producer.is_closed() || self.outlet.producer.state().is_gone()
+    }
+
+    /// Messages of this sender that were not yet received, as of some moment during the call.
+    pub fn len(&self) -> usize {
+        self.outlet.producer.state().depth() as usize
+    }
+
+    /// Whether the receiver has received all that this sender has sent.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages the lane holds.
+    pub fn capacity(&self) -> usize {
+        self.outlet.producer.lane().capacity()
+    }
+
+    /// Makes the one value that was pushed visible; gives it back if the receiver has gone.
+    #[inline]
+    fn publish(&mut self) -> Result<(), T> {
+        let attention = self.outlet.producer.publish();
+        if attention == 0 { Ok(()) } else { self.heed(attention) }
+    }
+
+    #[cold]
+    fn heed(&mut self, attention: u32) -> Result<(), T> {
+        match heed(&self.shared, &mut self.outlet.producer, attention).pop() {
+            None => Ok(()),
+            Some(value) => Err(value),
+        }
+    }
+
+    fn check_closed(&mut self) -> bool {
+        check_closed(&mut self.outlet.producer)
+    }
+}
+
+impl<T: Send + 'static> Clone for Sender<T> {
+    /// Another sender to the same receiver, on a lane of its own.
+    fn clone(&self) -> Self {
+        Self::join_open(&self.address())
+    }
+}
+
+impl<T: Send + 'static> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.outlet.end(&self.port);
+        let lane = self.outlet.producer.lane().state().clone();
+        self.shared.announce(Change::LaneEnd { lane }).expect("only sources are refused");
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("to", &self.port.name)
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there will be no room, or was none in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    Timeout,
+    Closed,
+}
+
+/// Waits until the lane has room. Everything pushed must have been published.
+#[cold]
+pub(crate) fn wait_for_room<T>(
+    shared: &Shared,
+    producer: &mut Producer<T>,
+    deadline: Option<Deadline>,
+) -> Result<(), NoRoom> {
+    let parker = producer.lane().state().parker().clone();
+    let found = shared.wait(&parker, deadline, |step| match step {
+        Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
+        Step::Look => producer.find_room().then_some(Ok(())),
+        Step::Arm => None,
+    });
+    found.unwrap_or_else(|unfinished| {
+        Err(match unfinished {
+            Unfinished::Timeout => NoRoom::Timeout,
+            Unfinished::Poisoned => NoRoom::Closed,
+        })
+    })
+}
+
+/// Acts on a lane's attention after a publication; returns, in order, what was published and is ours again.
+#[cold]
+pub(crate) fn heed<T>(shared: &Shared, producer: &mut Producer<T>, attention: u32) -> Vec<T> {
+    if attention & WANT != 0 {
+        shared.kick();
+    }
+    if attention & (GONE | POISONED) == 0 {
+        return Vec::new();
+    }
+    let returned = if attention & GONE != 0 { producer.take_back() } else { Vec::new() };
+    producer.close();
+    returned
+}
+
+/// Makes a batch visible; returns what was not sent because the receiver has gone.
+fn publish_batch<T>(shared: &Shared, producer: &mut Producer<T>) -> Vec<T> {
+    match producer.publish() {
+        0 => Vec::new(),
+        attention => heed(shared, producer, attention),
+    }
+}
+
+/// Whether the receiver has gone. Everything pushed must have been published and heeded.
+pub(crate) fn check_closed<T>(producer: &mut Producer<T>) -> bool {
+    if !producer.is_closed() && producer.state().is_gone() {
+        producer.close();
+    }
+    producer.is_closed()
+}
