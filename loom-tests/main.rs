@@ -1,1 +1,37 @@
+//! The engine's protocols under loom: every interleaving that a few threads can have, with every value that a
+//! relaxed read may see, up to a number of preemptions.
+//!
+//! ```text
+//! cargo loom                     all models, each in a process of its own
+//! cargo loom -- NAME…            the models whose names contain one of these
+//! cargo loom -- --list           what there is
+//! cargo loom -- --weaken [SITE…] weakens each ordering of the source in turn; some model has to fail
+//! ```
+//!
+//! The models use the real engine (ring, inbox, dispatcher, combine, clock, waiting) by its public interface, with
+//! lanes and inboxes of one or two places. What each one is about, and what loom cannot see, is in `README.md`
+//! beside this file; how orderings are named and weakened, in `src/sync.rs`.
+//!
+//! Outside of loom (`--cfg loom`) this program is empty.
+
+#[cfg(not(loom))]
 fn main() {}
+
+#[cfg(loom)]
+mod closing;
+#[cfg(loom)]
+mod harness;
+#[cfg(loom)]
+mod parts;
+#[cfg(loom)]
+mod promises;
+#[cfg(loom)]
+mod waiting;
+#[cfg(loom)]
+mod weaken;
+
+#[cfg(loom)]
+fn main() -> std::process::ExitCode {
+    let models = [parts::MODELS, promises::MODELS, waiting::MODELS, closing::MODELS].concat();
+    harness::main(&models)
+}

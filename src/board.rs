@@ -53,6 +53,13 @@ pub(crate) enum Change {
     Leave { inbox: Arc<Inbox> },
 }
 
+impl Change {
+    /// Whether it makes a receiver hear from one more author.
+    pub(crate) fn is_source(&self) -> bool {
+        matches!(self, Self::Lane { .. } | Self::Target { .. })
+    }
+}
+
 /// The receiver has closed, so nobody can join it any more.
 #[derive(Debug)]
 pub(crate) struct ReceiverClosed;

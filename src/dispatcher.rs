@@ -57,6 +57,8 @@ pub struct Core {
     scan_stale: bool,
     /// The sources that have something to be stamped in this pass.
     work: Vec<usize>,
+    /// Tickets drawn by sources that wait; each is drawn once.
+    tickets: u64,
     /// The ports whose inbox sources wait for.
     full: Vec<usize>,
     /// The ports that have lost their last source.
@@ -105,6 +107,7 @@ impl Core {
             rotation: 0,
             scan_stale: false,
             work: Vec::new(),
+            tickets: 0,
             full: Vec::new(),
             closing: Vec::new(),
             touched: Vec::new(),
@@ -215,7 +218,7 @@ impl Core {
     /// Somebody sleeps until the clock moves, and nothing moves it. Receivers may be busy and not drive, so the
     /// next message of each lane has to be heard of. True if a lane had not been watched before: then a message
     /// may have crossed the bit, and another look is due, after this barrier.
-    fn watch(&mut self) -> bool {
+    fn watch(&self) -> bool {
         let mut any = false;
         for &id in &self.scan {
             any |= self.sources[id].state().set_want();

@@ -150,10 +150,15 @@ impl Shared {
     }
 
     /// A change of the topology, and the kick that it owes.
+    ///
+    /// # Errors
+    ///
+    /// A source cannot join a receiver that has closed, nor any when the engine is poisoned.
     pub(crate) fn announce(&self, change: Change) -> Result<(), ReceiverClosed> {
+        let joins = change.is_source();
         self.board.topology.push(change)?;
         self.kick();
-        Ok(())
+        if joins && self.is_poisoned() { Err(ReceiverClosed) } else { Ok(()) }
     }
 
     /// Runs a pass, if nobody else does.
@@ -299,20 +304,16 @@ impl Shared {
         if let Drive::Manual(_) = self.drive {
             return end(Step::Look);
         }
-        for exponent in 0..PAUSES {
-            if let Some(found) = end(Step::Look) {
-                return Some(found);
-            }
-            for _ in 0..1 << exponent {
-                sync::pause();
-            }
-        }
-        for _ in 0..YIELDS {
+        for round in 0..PAUSES + YIELDS {
             self.drive();
             if let Some(found) = end(Step::Look) {
                 return Some(found);
             }
-            sync::yield_now();
+            if round < PAUSES {
+                (0..1 << round).for_each(|_| sync::pause());
+            } else {
+                sync::yield_now();
+            }
         }
         None
     }

@@ -277,7 +277,15 @@ impl InboxReader {
     #[inline]
     pub(crate) fn owes_room(&self) -> bool {
         // Relaxed: `waited` that is seen late is seen when the head is published, at the latest before sleep.
-        self.head - self.published >= self.lazy || self.inbox.waited.load(Relaxed)
+        self.head - self.published >= self.lazy || self.inbox.waited.load(Relaxed) || self.is_full()
+    }
+
+    /// Whether the dispatcher has written as far as it could without hearing of our head. Somebody may be about to
+    /// wait for the room that we have made, and we may not come back before that.
+    fn is_full(&self) -> bool {
+        let (entry, lap) = self.inbox.entry(self.published + self.inbox.entries.len() as u64 - 1);
+        // Relaxed: nothing is read by it.
+        entry.run.load(Relaxed) & LAP == lap
     }
 
     /// Gives consumed entries back. True if somebody waited for that: the caller has to kick.

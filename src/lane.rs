@@ -332,8 +332,9 @@ impl LaneState {
 
     /// The receiver has dropped everything before `head`. False if more has come, which it must drop too.
     pub(crate) fn finish_drain(&self, head: u64) -> bool {
-        // Relaxed: released by the CAS below.
-        self.head.store(head, Relaxed);
+        // Release: pairs with `head`: a full sender that sees the room may write there before it looks at
+        // `attention`.
+        self.head.store(head, ord!("lane.drain.head", Release));
         // Relaxed: the CAS settles.
         let mut seen = self.sender.attention.load(Relaxed);
         loop {

@@ -76,7 +76,7 @@ impl Outbox {
         Self { shared, ring, tail: 0, limit, targets: Vec::new() }
     }
 
-    /// Adds a receiver. Adding it twice makes two targets, with a lane each.
+    /// Adds a receiver. One that is a target already stays the same target.
     ///
     /// # Errors
     ///
@@ -84,6 +84,13 @@ impl Outbox {
     pub fn add<T: Send + 'static>(&mut self, to: &Address<T>) -> Result<Target<T>, AddressError> {
         if !Arc::ptr_eq(&self.shared, &to.shared) {
             return Err(AddressError::Foreign);
+        }
+        let port = Arc::as_ptr(&to.port).cast();
+        let same = |slot: &&Slot| !slot.removed && slot.lane.port() == port;
+        if let Some(index) = self.targets.iter().position(|slot| same(&slot)) {
+            let Slot { id, lane, .. } = &self.targets[index];
+            let target = Target { index: index as u16, id: *id, of: PhantomData };
+            return if lane.is_gone() { Err(AddressError::Closed) } else { Ok(target) };
         }
         let free = self.targets.iter().position(|slot| slot.removed && slot.lane.is_released());
         let index = free.unwrap_or(self.targets.len());
@@ -130,7 +137,7 @@ impl Outbox {
         }
         self.ring.write(self.tail, to.index);
         self.tail += 1;
-        match publish(&self.shared, &self.ring, self.tail, lane).pop() {
+        match publish(&self.shared, &self.ring, self.tail, lane, 1).pop() {
             None => Ok(()),
             Some(value) => Err(SendError::closed(value)),
         }
@@ -176,7 +183,7 @@ impl Outbox {
     ///
     /// # Panics
     ///
-    /// If the iterator does; what it had yielded before goes out with this outbox's next message, or its end.
+    /// If the iterator does; what it had yielded before is sent.
     pub fn send_batch<T, I>(
         &mut self,
         to: Target<T>,
@@ -191,33 +198,31 @@ impl Outbox {
             let reason = Reason::UnknownTarget;
             return Err(SendBatchError { sent: 0, returned: Vec::new(), rest, reason });
         };
-        let mut pushed = 0;
-        let mut returned = Vec::new();
+        let Self { shared, ring, tail, limit, .. } = self;
+        let mut batch = Batch { shared, ring, tail, lane, pending: 0 };
+        let mut sent = 0;
         while let Some(value) = rest.next() {
-            let producer = &mut lane.outlet.producer;
-            let mut refused =
-                if self.tail < self.limit { producer.push(value).err() } else { Some(value) };
-            if let Some(value) = refused.take() {
-                returned = publish(&self.shared, &self.ring, self.tail, lane);
-                let producer = &mut lane.outlet.producer;
-                let room = wait_for_words(&self.shared, &self.ring, self.tail, &mut self.limit)
-                    && (producer.has_room() || wait_for_room(&self.shared, producer, None).is_ok());
-                refused = if room { producer.push(value).err() } else { Some(value) };
-            }
+            let refused =
+                if *batch.tail < *limit { batch.push(to, value).err() } else { Some(value) };
+            let Some(value) = refused else { continue };
+            sent += batch.pending;
+            let mut returned = batch.publish();
+            sent -= returned.len();
+            let producer = &mut batch.lane.outlet.producer;
+            let room = wait_for_words(shared, ring, *batch.tail, limit)
+                && (producer.has_room() || wait_for_room(shared, producer, None).is_ok());
+            let refused = if room { batch.push(to, value).err() } else { Some(value) };
             if let Some(value) = refused {
-                let sent = pushed - returned.len();
                 returned.push(value);
                 return Err(SendBatchError { sent, returned, rest, reason: Reason::Closed });
             }
-            self.ring.write(self.tail, to.index);
-            self.tail += 1;
-            pushed += 1;
         }
-        returned.extend(publish(&self.shared, &self.ring, self.tail, lane));
+        sent += batch.pending;
+        let returned = batch.publish();
         if returned.is_empty() {
-            return Ok(pushed);
+            return Ok(sent);
         }
-        let sent = pushed - returned.len();
+        sent -= returned.len();
         Err(SendBatchError { sent, returned, rest, reason: Reason::Closed })
     }
 
@@ -255,6 +260,7 @@ fn publish<T: Send + 'static>(
     ring: &OrderRing,
     tail: u64,
     lane: &mut TargetLane<T>,
+    count: usize,
 ) -> Vec<T> {
     let producer = &mut lane.outlet.producer;
     producer.state().publish(producer.tail());
@@ -263,7 +269,40 @@ fn publish<T: Send + 'static>(
     if ring.state().attention() & WANT != 0 {
         shared.kick();
     }
-    if attention == 0 { Vec::new() } else { heed(shared, producer, attention) }
+    if attention == 0 { Vec::new() } else { heed(shared, producer, attention, count) }
+}
+
+/// A batch under way: what was pushed is published also when the iterator panics.
+struct Batch<'a, T: Send + 'static> {
+    shared: &'a Shared,
+    ring: &'a OrderRing,
+    tail: &'a mut u64,
+    lane: &'a mut TargetLane<T>,
+    /// Pushed and not published.
+    pending: usize,
+}
+
+impl<T: Send + 'static> Batch<'_, T> {
+    fn push(&mut self, to: Target<T>, value: T) -> Result<(), T> {
+        self.lane.outlet.producer.push(value)?;
+        self.ring.write(*self.tail, to.index);
+        *self.tail += 1;
+        self.pending += 1;
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Vec<T> {
+        let count = std::mem::take(&mut self.pending);
+        publish(self.shared, self.ring, *self.tail, self.lane, count)
+    }
+}
+
+impl<T: Send + 'static> Drop for Batch<'_, T> {
+    fn drop(&mut self) {
+        if self.pending > 0 {
+            drop(self.publish());
+        }
+    }
 }
 
 /// Waits until the ring has room for a word; false if there never will be.
@@ -294,6 +333,10 @@ trait AnyLane: Send + Sync {
     fn as_any(&mut self) -> &mut dyn Any;
     fn end(&mut self);
     fn is_released(&self) -> bool;
+    /// Whether the receiver has gone.
+    fn is_gone(&self) -> bool;
+    /// Which receiver it is.
+    fn port(&self) -> *const ();
 }
 
 struct TargetLane<T> {
@@ -312,6 +355,14 @@ impl<T: Send + 'static> AnyLane for TargetLane<T> {
 
     fn is_released(&self) -> bool {
         self.outlet.producer.state().is_released()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.outlet.producer.is_closed() || self.outlet.producer.state().is_gone()
+    }
+
+    fn port(&self) -> *const () {
+        Arc::as_ptr(&self.port).cast()
     }
 }
 

@@ -46,21 +46,16 @@ pub struct Receiver<T: Send + 'static> {
     port: Arc<Port<T>>,
     inbox: InboxReader,
     /// The lanes that have spoken, by key.
-    lanes: Vec<Option<Inlet<T>>>,
+    lanes: Vec<Option<Consumer<T>>>,
     run: Option<CurrentRun>,
     /// What was taken from the overflow list and not yet read: its oldest record, by key.
     rest: Option<u32>,
-    /// Lanes that had a run since the receiver last slept.
+    /// Keys of lanes that had a run since the receiver last slept,
     heard: Vec<u32>,
+    /// and by key, whether it stands there.
+    is_heard: Vec<bool>,
     /// The last number that the receiver was told, of a message or of the clock.
     told: u64,
-}
-
-/// A lane's reading end.
-struct Inlet<T> {
-    consumer: Consumer<T>,
-    /// It stands in `heard`.
-    heard: bool,
 }
 
 /// The run at hand. How much of it is left the lane's consumer knows.
@@ -105,6 +100,7 @@ impl<T: Send + 'static> Receiver<T> {
             run: None,
             rest: None,
             heard: Vec::new(),
+            is_heard: Vec::new(),
             told: 0,
         }
     }
@@ -268,11 +264,11 @@ impl<T: Send + 'static> Receiver<T> {
     fn take(&mut self) -> Option<(Seq, T)> {
         loop {
             if let Some(run) = &mut self.run {
-                let inlet = self.lanes[run.key as usize].as_mut().expect("a run's lane is known");
-                if let Some(value) = inlet.consumer.take() {
+                let lane = self.lanes[run.key as usize].as_mut().expect("a run's lane is known");
+                if let Some(value) = lane.take() {
                     let number = run.numbers.next();
                     self.told = number;
-                    inlet.consumer.give_back();
+                    lane.give_back();
                     return Some((Seq::new(number), value));
                 }
             }
@@ -289,18 +285,18 @@ impl<T: Send + 'static> Receiver<T> {
         while taken < max {
             let receiver = &mut *batch.receiver;
             let Some(run) = &mut receiver.run else { break };
-            let inlet = receiver.lanes[run.key as usize].as_mut().expect("a run's lane is known");
+            let lane = receiver.lanes[run.key as usize].as_mut().expect("a run's lane is known");
             while taken < max
-                && let Some(value) = inlet.consumer.take()
+                && let Some(value) = lane.take()
             {
                 let number = run.numbers.next();
                 receiver.told = number;
-                inlet.consumer.give_back_quarter();
+                lane.give_back_quarter();
                 taken += 1;
                 f(Seq::new(number), value);
             }
             if taken < max {
-                inlet.consumer.give_back();
+                lane.give_back();
                 receiver.find_run();
             }
         }
@@ -312,7 +308,7 @@ impl<T: Send + 'static> Receiver<T> {
         loop {
             if let Some(run) = &self.run {
                 let lane = self.lanes[run.key as usize].as_ref().expect("a run's lane is known");
-                if lane.consumer.has_more() {
+                if lane.has_more() {
                     return true;
                 }
                 self.finish_run();
@@ -404,13 +400,10 @@ impl<T: Send + 'static> Receiver<T> {
         let index = key as usize;
         if self.lanes.len() <= index {
             self.lanes.resize_with(index + 1, || None);
+            self.is_heard.resize(index + 1, false);
         }
-        let inlet = self.lanes[index].get_or_insert_with(|| Inlet {
-            consumer: Consumer::new(self.port.lane(key)),
-            heard: false,
-        });
-        inlet.consumer.grant(len);
-        if !std::mem::replace(&mut inlet.heard, true) {
+        self.lanes[index].get_or_insert_with(|| Consumer::new(self.port.lane(key))).grant(len);
+        if !std::mem::replace(&mut self.is_heard[index], true) {
             self.heard.push(key);
         }
         self.run = Some(CurrentRun { key, last, numbers });
@@ -543,9 +536,9 @@ impl<T: Send + 'static> Receiver<T> {
     /// Wants to hear of the next message of each lane that it had a run of since it last slept.
     fn ask_for_attention(&mut self) {
         for key in self.heard.drain(..) {
-            if let Some(inlet) = &mut self.lanes[key as usize] {
-                inlet.heard = false;
-                inlet.consumer.state().set_want();
+            self.is_heard[key as usize] = false;
+            if let Some(lane) = &self.lanes[key as usize] {
+                lane.state().set_want();
             }
         }
     }
@@ -587,9 +580,9 @@ struct Batch<'a, T: Send + 'static> {
 impl<T: Send + 'static> Drop for Batch<'_, T> {
     fn drop(&mut self) {
         if let Some(run) = &self.receiver.run
-            && let Some(inlet) = &mut self.receiver.lanes[run.key as usize]
+            && let Some(lane) = &mut self.receiver.lanes[run.key as usize]
         {
-            inlet.consumer.give_back();
+            lane.give_back();
         }
     }
 }

@@ -223,21 +223,24 @@ impl<T> Producer<T> {
         self.lane.state.attention()
     }
 
-    /// After GONE: takes back what was published and not left to the receiver, in order.
-    pub(crate) fn take_back(&mut self) -> Vec<T> {
+    /// After GONE: takes back what is not left to the receiver, in order, of the `count` published last. What else
+    /// is still there (held for its number, which it then got) counts as sent, and is dropped.
+    pub(crate) fn take_back(&mut self, count: usize) -> Vec<T> {
         match self.lane.state.after_gone() {
             AfterGone::LeftToReceiver => Vec::new(),
-            AfterGone::TakeBack { from } => self.take_from(from),
+            AfterGone::TakeBack { from } => self.take_from(from, count),
         }
     }
 
-    /// After DRAINED: takes back what is there from `head` on, in order.
-    pub(crate) fn take_from(&mut self, head: u64) -> Vec<T> {
+    /// After DRAINED: as [`take_back`](Self::take_back), where the receiver has drained to `head`.
+    pub(crate) fn take_from(&mut self, head: u64, count: usize) -> Vec<T> {
         // First no longer counted as there, then moved out: nothing in between can panic.
         self.lane.state.taken_back(self.tail);
         // SAFETY: the receiver has drained to `head` and touches nothing any more (DRAINED, Acquire), so what is
         // left in head..tail holds values (I1) that are ours; the head has just been moved past them.
-        (head..self.tail).map(|position| unsafe { self.lane.read(position) }).collect()
+        let mut values: Vec<T> =
+            (head..self.tail).map(|position| unsafe { self.lane.read(position) }).collect();
+        values.split_off(values.len().saturating_sub(count))
     }
 
     /// When the engine is poisoned: takes back the last value, which is held and will never have a number.

@@ -129,38 +129,34 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Panics
     ///
-    /// If the iterator does; what it had yielded before goes out with this sender's next message, or its end.
+    /// If the iterator does; what it had yielded before is sent.
     pub fn send_batch<I>(&mut self, values: I) -> Result<usize, SendBatchError<T, I::IntoIter>>
     where
         I: IntoIterator<Item = T>,
     {
-        let mut values = values.into_iter();
-        let mut pushed = 0;
-        while let Some(value) = values.next() {
-            let (producer, shared) = (&mut self.outlet.producer, &self.shared);
-            if let Err(value) = producer.push(value) {
-                let mut returned = publish_batch(shared, producer);
-                let room = wait_for_room(shared, producer, None);
-                let refused = if room.is_ok() { producer.push(value).err() } else { Some(value) };
-                if let Some(value) = refused {
-                    let sent = pushed - returned.len();
-                    returned.push(value);
-                    return Err(SendBatchError {
-                        sent,
-                        returned,
-                        rest: values,
-                        reason: Reason::Closed,
-                    });
-                }
+        let mut rest = values.into_iter();
+        let shared = &*self.shared;
+        let mut batch = Batch { shared, producer: &mut self.outlet.producer, pending: 0 };
+        let mut sent = 0;
+        while let Some(value) = rest.next() {
+            let Err(value) = batch.push(value) else { continue };
+            sent += batch.pending;
+            let mut returned = batch.publish();
+            sent -= returned.len();
+            let room = wait_for_room(shared, batch.producer, None);
+            let refused = if room.is_ok() { batch.push(value).err() } else { Some(value) };
+            if let Some(value) = refused {
+                returned.push(value);
+                return Err(SendBatchError { sent, returned, rest, reason: Reason::Closed });
             }
-            pushed += 1;
         }
-        let returned = publish_batch(&self.shared, &mut self.outlet.producer);
+        sent += batch.pending;
+        let returned = batch.publish();
         if returned.is_empty() {
-            return Ok(pushed);
+            return Ok(sent);
         }
-        let sent = pushed - returned.len();
-        Err(SendBatchError { sent, returned, rest: values, reason: Reason::Closed })
+        sent -= returned.len();
+        Err(SendBatchError { sent, returned, rest, reason: Reason::Closed })
     }
 
     /// Sends a value and waits until it has its number: whatever is sent by whoever learns of the return has a
@@ -200,16 +196,23 @@ impl<T: Send + 'static> Sender<T> {
             Step::Arm => None,
         });
         match number {
-            Ok(Ok(number)) => Ok(Seq::new(number)),
+            Ok(Ok(number)) => {
+                if state.is_gone() {
+                    // Numbered, and never read: what the leaving receiver left alone is dropped here.
+                    drop(producer.take_back(1));
+                    producer.close();
+                }
+                Ok(Seq::new(number))
+            }
             Ok(Err(head)) if head < tail => {
                 producer.close();
-                // At most this one is left: what was published before GONE has been drained.
-                Err(producer.take_from(head).pop().expect("the head is before the last value"))
+                Err(producer.take_from(head, 1).pop().expect("the head is before the last value"))
             }
             // Drained with its number, which the receiver saw before it dropped the value.
-            Ok(Err(_)) => Ok(Seq::new(
-                state.number_of(tail).expect("a held value without number is left alone"),
-            )),
+            Ok(Err(_)) => {
+                let number = state.number_of(tail);
+                Ok(Seq::new(number.expect("a held value without number is left alone")))
+            }
             Err(_) => match state.number_of(tail) {
                 Some(number) => Ok(Seq::new(number)),
                 None => Err(producer.take_last()),
@@ -273,7 +276,7 @@ impl<T: Send + 'static> Sender<T> {
 
     #[cold]
     fn heed(&mut self, attention: u32) -> Result<(), T> {
-        match heed(&self.shared, &mut self.outlet.producer, attention).pop() {
+        match heed(&self.shared, &mut self.outlet.producer, attention, 1).pop() {
             None => Ok(()),
             Some(value) => Err(value),
         }
@@ -338,25 +341,56 @@ pub(crate) fn wait_for_room<T>(
     })
 }
 
-/// Acts on a lane's attention after a publication; returns, in order, what was published and is ours again.
+/// Acts on a lane's attention after a publication of `count` values; returns, in order, those that are ours again.
 #[cold]
-pub(crate) fn heed<T>(shared: &Shared, producer: &mut Producer<T>, attention: u32) -> Vec<T> {
+pub(crate) fn heed<T>(
+    shared: &Shared,
+    producer: &mut Producer<T>,
+    attention: u32,
+    count: usize,
+) -> Vec<T> {
     if attention & WANT != 0 {
         shared.kick();
     }
     if attention & (GONE | POISONED) == 0 {
         return Vec::new();
     }
-    let returned = if attention & GONE != 0 { producer.take_back() } else { Vec::new() };
+    let returned = if attention & GONE != 0 { producer.take_back(count) } else { Vec::new() };
     producer.close();
     returned
 }
 
-/// Makes a batch visible; returns what was not sent because the receiver has gone.
-fn publish_batch<T>(shared: &Shared, producer: &mut Producer<T>) -> Vec<T> {
-    match producer.publish() {
-        0 => Vec::new(),
-        attention => heed(shared, producer, attention),
+/// A batch under way: what was pushed is published also when the iterator panics.
+struct Batch<'a, T> {
+    shared: &'a Shared,
+    producer: &'a mut Producer<T>,
+    /// Pushed and not published.
+    pending: usize,
+}
+
+impl<T> Batch<'_, T> {
+    #[inline]
+    fn push(&mut self, value: T) -> Result<(), T> {
+        self.producer.push(value)?;
+        self.pending += 1;
+        Ok(())
+    }
+
+    /// Makes it visible; returns what was not sent because the receiver has gone.
+    fn publish(&mut self) -> Vec<T> {
+        let count = std::mem::take(&mut self.pending);
+        match self.producer.publish() {
+            0 => Vec::new(),
+            attention => heed(self.shared, self.producer, attention, count),
+        }
+    }
+}
+
+impl<T> Drop for Batch<'_, T> {
+    fn drop(&mut self) {
+        if self.pending > 0 {
+            drop(self.publish());
+        }
     }
 }
 

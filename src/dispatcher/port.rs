@@ -15,9 +15,8 @@ use crate::sync::{Arc, Ordering::Relaxed};
 #[derive(Debug)]
 pub(super) struct Port {
     writer: InboxWriter,
-    /// Sources that wait, with the ticket that they drew. One whose ticket has changed waits no more.
+    /// Sources that wait, with the ticket that they drew. One that has another ticket now, or none, waits no more.
     waiting: VecDeque<(usize, u64)>,
-    tickets: u64,
     /// Lanes that have joined and not ended.
     sources: usize,
     /// Whether there ever was one.
@@ -37,7 +36,6 @@ impl Port {
         Self {
             writer: InboxWriter::new(inbox),
             waiting: VecDeque::new(),
-            tickets: 0,
             sources: 0,
             had_source: false,
             references: 0,
@@ -113,10 +111,9 @@ impl Port {
     }
 
     /// Puts a source at the end of those that wait.
-    pub(super) fn enqueue(&mut self, id: usize, source: &mut Source) {
-        self.tickets += 1;
-        source.phase = Phase::Waiting { ticket: self.tickets };
-        self.waiting.push_back((id, self.tickets));
+    pub(super) fn enqueue(&mut self, id: usize, source: &mut Source, ticket: u64) {
+        source.phase = Phase::Waiting { ticket };
+        self.waiting.push_back((id, ticket));
     }
 
     /// Takes the source that has waited longest.

@@ -95,6 +95,12 @@ impl Source {
         ended || seen != self.stamped
     }
 
+    /// This pass leaves it alone.
+    pub(super) fn put_off(&mut self) {
+        self.seen = self.stamped;
+        self.ended = false;
+    }
+
     pub(super) fn poison(&self) {
         self.state().poison();
         if let Kind::Outbox(outlets) = &self.kind {

@@ -32,22 +32,21 @@ impl Core {
     /// True if the lane has more to be stamped in this pass.
     fn turn_of_lane(&mut self, id: usize) -> bool {
         let Self { sources, ports, touched, seq, .. } = self;
-        let Kind::Lane { lane, to } = &sources[id].kind else { unreachable!("a lane's turn") };
-        let (lane, to) = (lane.clone(), *to);
-        let port = &mut ports[to.port];
         let source = &mut sources[id];
-        let rest = source.seen - source.stamped;
+        let Kind::Lane { lane, to } = &source.kind else { unreachable!("a lane's turn") };
+        let (to, rest) = (*to, source.seen - source.stamped);
+        let port = &mut ports[to.port];
         if port.gone || (source.ended && source.seen == 0) {
             self.release_lane(id, to.port);
             return false;
         }
+        // Before the entry: whoever reads that may go to sleep, and want to hear again.
+        lane.clear_want();
         if !source.ended && port.must_wait(source.phase) {
-            lane.clear_want();
             self.wait(id, to.port);
             return false;
         }
         let len = if source.ended { rest } else { rest.min(BURST) };
-        lane.clear_want();
         if port.room() > 0 {
             port.write(Run {
                 key: to.key,
@@ -56,7 +55,7 @@ impl Core {
                 last: source.ended,
             });
         } else {
-            port.overflow(&lane, to.key, *seq + 1, source.stamped, source.seen);
+            port.overflow(lane, to.key, *seq + 1, source.stamped, source.seen);
         }
         port.touch(to.port, touched);
         *seq += len;
@@ -74,6 +73,13 @@ impl Core {
     fn turn_of_outbox(&mut self, id: usize) -> bool {
         let before = self.sources[id].stamped;
         if self.sources[id].ended {
+            if self.board.topology.generation() != self.generation {
+                // It may have added a target just before its end. The author is gone, so when the next pass has
+                // applied the list, every target is known; what is numbered now could not be taken back.
+                self.sources[id].put_off();
+                self.again = true;
+                return false;
+            }
             self.freeze(id);
         }
         let mut step = Step::Next;
@@ -160,7 +166,8 @@ impl Core {
     /// Puts a source into the list of those that wait for room at a port.
     fn wait(&mut self, id: usize, port_id: usize) {
         let port = &mut self.ports[port_id];
-        port.enqueue(id, &mut self.sources[id]);
+        self.tickets += 1;
+        port.enqueue(id, &mut self.sources[id], self.tickets);
         self.scan_stale = true;
         if !port.is_full {
             port.is_full = true;

@@ -1,0 +1,99 @@
+//! The parts alone: the clock's record, the lock word.
+
+use std::sync::Arc;
+
+use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use loom::thread;
+use mainspring::parts::{ClockCell, ClockWriter, Combine};
+
+use crate::harness::Model;
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "clock_record_is_never_torn",
+        preemptions: 3,
+        executions_min: 100,
+        reaches: &[],
+        body: clock_record_is_never_torn,
+    },
+    Model {
+        name: "combine_loses_no_kick",
+        preemptions: 4,
+        executions_min: 100,
+        reaches: &[],
+        body: combine_loses_no_kick,
+    },
+    Model {
+        name: "combine_hands_the_value_on",
+        preemptions: 3,
+        executions_min: 100,
+        reaches: &[],
+        body: combine_hands_the_value_on,
+    },
+];
+
+/// A reader of the whole record sees both words of one publication.
+fn clock_record_is_never_torn() {
+    let cell = Arc::new(ClockCell::new(0));
+    let writer = thread::spawn({
+        let cell = cell.clone();
+        move || {
+            let mut writer = ClockWriter::default();
+            writer.publish(&cell, 1, 10);
+            writer.publish(&cell, 2, 20);
+        }
+    });
+    let (seq, at) = cell.read();
+    assert_eq!(at, seq * 10, "words of two publications");
+    writer.join().unwrap();
+}
+
+/// What was written before a kick is seen by a pass that begins after it, whoever runs that.
+fn combine_loses_no_kick() {
+    let work = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let combine = Arc::new(Combine::new(0_usize));
+    let threads: Vec<_> = (0..2)
+        .map(|me| {
+            let (work, combine) = (work.clone(), combine.clone());
+            thread::spawn(move || {
+                work[me].store(1, Relaxed);
+                let mut held = combine.kick();
+                while let Some(mut value) = held {
+                    *value = work.iter().map(|word| word.load(Relaxed)).sum();
+                    held = if value.release() { combine.kick() } else { None };
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let held = combine.try_hold().expect("nobody holds it");
+    assert_eq!(*held, 2, "a kick was not followed by a pass");
+    assert!(!held.release());
+}
+
+/// What one holder writes the next one sees; by `try_hold` as well.
+fn combine_hands_the_value_on() {
+    let combine = Arc::new(Combine::new(0_usize));
+    let other = thread::spawn({
+        let combine = combine.clone();
+        move || add_if_free(&combine)
+    });
+    let mine = add_if_free(&combine) + add_if_free(&combine);
+    let theirs = other.join().unwrap();
+    let held = combine.try_hold().expect("nobody holds it");
+    assert_eq!(*held, mine + theirs);
+    assert!(!held.release());
+}
+
+fn add_if_free(combine: &Combine<usize>) -> usize {
+    match combine.try_hold() {
+        None => 0,
+        Some(mut held) => {
+            *held += 1;
+            assert!(!held.release(), "nobody kicks");
+            1
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Weakens each ordering of the source in turn, and demands that a model fails.
+//!
+//! Release and Acquire become Relaxed, AcqRel either half, a fence weaker or nothing. What kills is a failed
+//! assertion, a data race, or all threads asleep for ever; a limit of loom's does not count. A survivor is an ordering
+//! that is not needed, or one that loom cannot see: those are listed, with the reason, in `SURVIVORS`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+
+use crate::harness::{Model, Outcome, in_parallel, run_apart};
+
+/// Weakened forms that no model can tell from the ordering as written, and why it stands all the same.
+const SURVIVORS: &[(&str, &str)] = &[];
+
+struct Mutant {
+    weakened: String,
+    /// The models that come by this place, the cheapest first.
+    models: Vec<Model>,
+}
+
+pub fn main(models: &[Model], only: &[&str]) -> ExitCode {
+    let mutants: Vec<Mutant> = mutants(models)
+        .into_iter()
+        .filter(|mutant| only.is_empty() || only.iter().any(|site| mutant.weakened.contains(site)))
+        .collect();
+    let total = mutants.len();
+    let verdicts = Mutex::new(BTreeMap::new());
+    in_parallel(mutants, |mutant| {
+        let verdict = judge(&mutant);
+        println!("{:36} {verdict}", mutant.weakened);
+        verdicts.lock().unwrap().insert(mutant.weakened, verdict);
+    });
+    let verdicts = verdicts.into_inner().unwrap();
+    let survivors: Vec<_> =
+        verdicts.iter().filter(|(_, verdict)| !verdict.starts_with("killed")).collect();
+    let known: BTreeMap<_, _> = SURVIVORS.iter().copied().collect();
+    println!("\n{total} weakened forms, {} killed", total - survivors.len());
+    let mut unexplained = 0;
+    for (weakened, verdict) in survivors {
+        match known.get(weakened.as_str()) {
+            Some(reason) => println!("{weakened:36} survives, as known: {reason}"),
+            None => {
+                unexplained += 1;
+                println!("{weakened:36} {verdict}, UNEXPLAINED");
+            }
+        }
+    }
+    println!("{} passed, {unexplained} failed", total - unexplained);
+    if unexplained == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn judge(mutant: &Mutant) -> String {
+    let mut undecided = None;
+    for model in &mutant.models {
+        match run_apart(model, Some(&mutant.weakened)) {
+            Outcome::Failed { why } => {
+                let why: String = why.chars().take(60).collect();
+                return format!("killed by {}: {why}", model.name);
+            }
+            Outcome::Undecided { why } => {
+                undecided = Some(format!("undecided in {}: {why}", model.name))
+            }
+            Outcome::Held { .. } => {}
+        }
+    }
+    undecided.unwrap_or_else(|| "SURVIVES".to_owned())
+}
+
+/// Every weakened form of every site that some model reaches.
+fn mutants(models: &[Model]) -> Vec<Mutant> {
+    let reached = Mutex::new(BTreeMap::<(String, String, bool), BTreeSet<usize>>::new());
+    in_parallel((0..models.len()).collect(), |index| {
+        let program = std::env::current_exe().expect("this program has a path");
+        let output = Command::new(program).args(["--sites", models[index].name]).output();
+        let output = output.expect("this program runs");
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            if let [name, ordering, kind] = words[..] {
+                let site = (name.to_owned(), ordering.to_owned(), kind == "fence");
+                reached.lock().unwrap().entry(site).or_default().insert(index);
+            }
+        }
+    });
+    let mut mutants = Vec::new();
+    for ((name, ordering, fence), reaching) in reached.into_inner().unwrap() {
+        let forms: &[&str] = match (ordering.as_str(), fence) {
+            ("SeqCst", true) => &["AcqRel", "none"],
+            (_, true) => &["none"],
+            ("AcqRel", false) => &["Acquire", "Release"],
+            (_, false) => &["Relaxed"],
+        };
+        let mut models: Vec<Model> = reaching.iter().map(|&index| models[index]).collect();
+        models.sort_by_key(|model| model.executions_min);
+        for form in forms {
+            mutants.push(Mutant { weakened: format!("{name}={form}"), models: models.clone() });
+        }
+    }
+    mutants
+}
