@@ -65,6 +65,12 @@
 //! `membarrier`, so that only those who sleep pay for it; with `MAINSPRING_BARRIER=fence` in the environment, or
 //! where the kernel has none, every publication passes a full fence instead.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[macro_use]
 mod sync;
 
