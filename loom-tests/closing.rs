@@ -39,6 +39,13 @@ pub const MODELS: &[Model] = &[
         body: a_receiver_closes_after_the_last_message,
     },
     Model {
+        name: "the_end_does_not_hide_what_others_sent",
+        preemptions: 1,
+        executions_min: 500,
+        reaches: &[],
+        body: the_end_does_not_hide_what_others_sent,
+    },
+    Model {
         name: "a_clone_that_joins_keeps_the_receiver_open",
         preemptions: 2,
         executions_min: 20000,
@@ -83,8 +90,9 @@ fn a_value_sent_to_a_leaving_receiver_is_dropped_once() {
         }
     }
     leaver.join().unwrap();
-    drop((tx, engine));
+    // At once, though the lane is still there.
     assert_eq!(drops.load(Ordering::Relaxed), 2, "{returned} came back");
+    drop((tx, engine));
 }
 
 /// A lane of one slot, full: the sender's sleep ends when the receiver goes. Its value comes back, or fell to the
@@ -135,6 +143,22 @@ fn a_receiver_closes_after_the_last_message() {
     assert_eq!(rx.recv().unwrap().1, 1);
     assert_eq!(rx.recv(), Err(RecvError));
     sender.join().unwrap();
+}
+
+/// The last source is ended by one who has seen nothing of the message: that is received all the same.
+fn the_end_does_not_hide_what_others_sent() {
+    let engine = engine(2, 2);
+    let (mut tx, mut rx) = engine.channel::<u64>();
+    let tx2 = tx.clone();
+    let sender = thread::spawn(move || tx.send(1).unwrap());
+    let ender = thread::spawn(move || drop(tx2));
+    let mut received = 0;
+    while let Ok((_, value)) = rx.recv() {
+        received += value;
+    }
+    assert_eq!(received, 1);
+    sender.join().unwrap();
+    ender.join().unwrap();
 }
 
 /// A clone is made, and the original ends; then the clone sends.

@@ -46,6 +46,13 @@ pub const MODELS: &[Model] = &[
         body: o5_with_overflow,
     },
     Model {
+        name: "o5_with_overflow_at_once",
+        preemptions: 2,
+        executions_min: 200,
+        reaches: &[],
+        body: o5_with_overflow_at_once,
+    },
+    Model {
         name: "o5_joining_late",
         preemptions: 2,
         executions_min: 2500,
@@ -201,6 +208,21 @@ fn o5_with_overflow() {
     tx2.send(4).unwrap();
     let values: Vec<u64> = finish(&mut rx, told).into_iter().map(|(_, value)| value).collect();
     assert_eq!(values, [1, 2, 3, 4]);
+}
+
+/// The rest of an ended lane that never had to wait: it goes past the inbox without anybody's kick for room.
+fn o5_with_overflow_at_once() {
+    let engine = engine(2, 1);
+    let (mut tx, mut rx) = engine.channel::<u64>();
+    let mut tx2 = tx.clone();
+    tx.send(0).unwrap();
+    rx.recv().unwrap();
+    tx2.send(1).unwrap();
+    let sender = thread::spawn(move || tx.send(2).unwrap());
+    let told = watch(&mut rx, 2);
+    sender.join().unwrap();
+    let values: Vec<u64> = finish(&mut rx, told).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(values, [1, 2]);
 }
 
 /// A lane joins and speaks while its receiver looks; a message elsewhere moves the clock.

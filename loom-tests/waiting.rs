@@ -43,8 +43,8 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "what_waits_behind_a_full_inbox_goes_on",
-        preemptions: 2,
-        executions_min: 200,
+        preemptions: 3,
+        executions_min: 100,
         reaches: &[],
         body: what_waits_behind_a_full_inbox_goes_on,
     },
@@ -143,16 +143,16 @@ fn what_waits_behind_a_full_inbox_goes_on() {
     let (to_a, to_b) = (out.add(&a.address()).unwrap(), out.add(&b.address()).unwrap());
     let mut filler = engine.sender(&b.address()).unwrap();
     filler.send(0).unwrap();
-    out.send(to_b, 1).unwrap();
-    out.send(to_a, 2).unwrap();
-    let receiver = thread::spawn(move || {
+    let author = thread::spawn(move || {
+        out.send(to_b, 1).unwrap();
+        out.send(to_a, 2).unwrap();
         assert_eq!(a.recv().unwrap().1, 2);
-        a
+        (a, out)
     });
+    // What is there; nothing else is asked for here, so only this can bring the others on.
     assert_eq!(b.recv().unwrap().1, 0);
-    assert_eq!(b.recv().unwrap().1, 1);
-    let _a = receiver.join().unwrap();
-    drop((out, filler, b));
+    let _ends = author.join().unwrap();
+    drop((filler, b));
 }
 
 /// Nothing comes for the receiver but the clock.

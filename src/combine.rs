@@ -10,9 +10,10 @@
 //! looks *after this moment*: it takes the value, or leaves word with the holder, who finds it when it lets go.
 //!
 //! *Argument.* A kick always writes the word. So in the word's modification order it stands either before the
-//! holder's release, which then reads AGAIN and acquires what the kicker had done; or after it, and then the kicker
-//! holds the value itself. A kick that only read ("somebody has left word already") would not be ordered before the
-//! release that clears the word; nor would a release by a plain store find the word that was left.
+//! holder's release, which then reads AGAIN, so that the releaser kicks in its turn and acquires what the kicker had
+//! done; or after it, and then the kicker holds the value itself. A kick that only read ("somebody has left word
+//! already") would not be ordered before the release that clears the word; nor would a release by a plain store find
+//! the word that was left.
 //!
 //! *Panics.* A panic while the value is held poisons it: nobody holds it again.
 //! *Source.* Flat combining (Hendler, Incze, Shavit, Tzafrir 2010), without the publication list.
@@ -105,8 +106,9 @@ impl<C> Held<'_, C> {
     pub fn release(self) -> bool {
         let word = &self.combine.word;
         std::mem::forget(self);
-        // AcqRel: Release passes the value to the next holder; Acquire takes what kickers had done before.
-        word.swap(FREE, ord!("combine.release", AcqRel)) == AGAIN
+        // Release: passes the value to the next holder. No Acquire is needed: what kickers had done before is taken
+        // by the kick that the caller owes, since this swap goes on with the release sequence of theirs.
+        word.swap(FREE, ord!("combine.release", Release)) == AGAIN
     }
 
     /// Nobody will hold the value after this holder, which keeps it until it is dropped.

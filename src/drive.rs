@@ -24,10 +24,7 @@ use crate::combine::{Combine, Held};
 use crate::dispatcher::{Core, Effects};
 use crate::park::{self, Deadline, Parker};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{self, Ordering::Relaxed, PAUSES, YIELDS};
-
-/// After this many passes for others the baton goes on.
-const EXTRA_PASSES: usize = 4;
+use crate::sync::{self, EXTRA_PASSES, Ordering::Relaxed, PAUSES, YIELDS};
 
 /// Who runs the dispatcher.
 #[derive(Clone, Default)]
@@ -237,7 +234,7 @@ impl Shared {
         if effects.clock_moved {
             woke |= self.board.waiters.wake_all();
         }
-        // Nobody woken: we go on ourselves, unless somebody has taken the baton all the same.
+        // Nobody woken: we go on ourselves, unless somebody has taken the baton all the same. AcqRel: as there.
         hand_over && (woke || !self.baton.swap(false, ord!("drive.baton.keep", AcqRel)))
     }
 

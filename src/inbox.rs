@@ -25,7 +25,7 @@
 //!
 //! *Room.* The head is published each so many entries, so the dispatcher may think an inbox full that is not. When a
 //! lane has to wait, the dispatcher sets `waited`, fences and looks again; the receiver publishes its head, fences
-//! and looks at `waited`: one of them sees the other. A receiver that finds `waited` gives room back at once, and kicks.
+//! and looks at `waited`: one of them sees the other. A receiver that finds `waited` gives room back, and kicks.
 
 use crossbeam_utils::CachePadded;
 
@@ -128,13 +128,13 @@ impl Inbox {
     pub(crate) fn set_joined(&self, port: u32, seq: u64) {
         // Relaxed: only the dispatcher reads it, under its lock.
         self.port.store(port, Relaxed);
-        // Release: whoever reads it finds the clock at least there.
-        self.joined_at.store(seq, ord!("inbox.joined", Release));
+        // Relaxed: a number, from which nothing else is concluded.
+        self.joined_at.store(seq, Relaxed);
     }
 
     pub(crate) fn joined_at(&self) -> Option<u64> {
-        // Acquire: pairs with `set_joined`.
-        Some(self.joined_at.load(ord!("inbox.joined.read", Acquire))).filter(|&at| at != NOT_JOINED)
+        // Relaxed: see `set_joined`.
+        Some(self.joined_at.load(Relaxed)).filter(|&at| at != NOT_JOINED)
     }
 
     pub(crate) fn port(&self) -> Option<usize> {

@@ -15,14 +15,15 @@
 //!
 //! | bit | set by | cleared by | means to the sender |
 //! |---|---|---|---|
-//! | WANT | a receiver that goes to sleep; a pass that finds a clock waiter; at birth | the pass alone, when it stamps something of this lane, before it publishes the entry | kick |
+//! | WANT | a receiver that goes to sleep; a pass for a clock waiter; at birth | the pass, and nobody else | kick |
 //! | GONE | the leaving receiver | – | take back, or leave to the receiver |
 //! | AGAIN | the sender that found GONE without DRAINED | the leaving receiver | – |
 //! | DRAINED | the leaving receiver, by a CAS that fails if AGAIN has come | – | what is still in the lane is yours |
-//! | HOLD | a sender about to wait for a number | the same | (to the receiver: leave the last value if it has no number) |
+//! | HOLD | a sender about to wait for a number | the same | (to the receiver: leave the last value alone) |
 //! | POISONED | a pass that panicked | – | close |
 //!
-//! Why the sender never clears WANT: one that was delayed after its publication would clear the WANT of a later
+//! The pass clears WANT when it stamps something of the lane, before it publishes the entry: the receiver that takes
+//! the run may set it again. Why the sender never clears it: one that was delayed after its publication would clear the WANT of a later
 //! sleep, for a message that had long been stamped, and the next message would wake nobody.
 //!
 //! **A receiver leaves** while messages come: it sets GONE, passes a heavy barrier, and drops `head..tail`. *If a
@@ -244,8 +245,8 @@ impl LaneState {
     pub(crate) fn clear_want(&self) {
         // Relaxed: a WANT that is missed here costs its sender one kick too many.
         if self.sender.attention.load(Relaxed) & WANT != 0 {
-            // AcqRel: in the order of the word's changes this comes before a WANT set by whoever reads the entry.
-            self.sender.attention.fetch_and(!WANT, ord!("lane.want.clear", AcqRel));
+            // Relaxed: the entry's Release orders it before a WANT that is set by whoever has read the entry.
+            self.sender.attention.fetch_and(!WANT, Relaxed);
         }
     }
 
@@ -264,8 +265,8 @@ impl LaneState {
     }
 
     pub(crate) fn release(&self) {
-        // Release: pairs with `is_released`.
-        self.id.store(RELEASED, ord!("lane.release", Release));
+        // Relaxed: see `is_released`.
+        self.id.store(RELEASED, Relaxed);
     }
 
     /// The dispatcher's number for this lane, while it has one.
@@ -276,8 +277,9 @@ impl LaneState {
 
     /// Whether the dispatcher has let go of this lane for good.
     pub(crate) fn is_released(&self) -> bool {
-        // Acquire: the dispatcher has read its last word of this lane's order ring.
-        self.id.load(ord!("lane.released.read", Acquire)) == RELEASED
+        // Relaxed: what the author announces after this read is applied by a later pass than the one that wrote it;
+        // an earlier one would have come before what was read here.
+        self.id.load(Relaxed) == RELEASED
     }
 
     pub(crate) fn poison(&self) {

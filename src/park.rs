@@ -35,9 +35,9 @@ impl Parker {
     /// The calling thread is about to sleep here. To be followed by a heavy barrier and a last look.
     pub(crate) fn arm(&self) {
         self.signal.attach();
-        // Release: a waker that takes the flag must find this thread attached. By swap, because wakers swap it:
-        // a plain store is not ordered among their read-modify-writes.
-        self.armed.swap(true, ord!("park.arm", Release));
+        // Relaxed: a waker that takes the flag finds this thread attached, because it takes the signal's lock after
+        // the flag. By swap, because wakers swap it: a plain store is not ordered among their read-modify-writes.
+        self.armed.swap(true, Relaxed);
     }
 
     /// The sleeper has found what it looked for.
@@ -55,9 +55,8 @@ impl Parker {
 
     /// Wakes whoever sleeps here; true if somebody did.
     pub(crate) fn wake(&self) -> bool {
-        // AcqRel: Acquire pairs with `arm`, so that the thread attached there is the one notified; Release with
-        // `disarm` and `sleep`.
-        let taken = self.armed.swap(false, ord!("park.take", AcqRel));
+        // Release: pairs with `disarm` and `sleep`.
+        let taken = self.armed.swap(false, ord!("park.take", Release));
         if taken {
             self.signal.notify();
         }

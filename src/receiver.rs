@@ -1,11 +1,13 @@
 //! The way out: a receiver reads its messages in place, in the lanes, as its inbox names them.
 //!
-//! [`Receiver::take`] is the end of a message's way: the rest of the run at hand, or the next run, then the value out
-//! of its slot, then the slot back to the sender. Only when nothing is there does the receiver read the clock, and
+//! [`Reader::take`] is the end of a message's way: the rest of the run at hand, or the next run, then the value out of
+//! its slot, then the slot back to the sender. Only when nothing is there does the receiver read the clock, and
 //! looks once more after that: so "nothing up to t" is true when it says so.
 //!
 //! A receiver that goes to sleep asks for attention on the lanes from which it has had runs since it last slept.
 //! On every other lane somebody else has it asked for, or has yet to give the receiver a run.
+
+mod reader;
 
 use std::fmt;
 use std::time::Duration;
@@ -15,11 +17,10 @@ use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{Shared, Step, Unfinished};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
-use crate::inbox::InboxReader;
-use crate::order::Walk;
 use crate::park::Deadline;
-use crate::ring::{Consumer, drain, go_on_with};
-use crate::sync::{Arc, Ordering::Relaxed};
+use crate::ring::{drain, go_on_with};
+use crate::sync::Arc;
+use reader::Reader;
 
 /// Receives messages in the order of their numbers, and can read the clock on them.
 ///
@@ -44,32 +45,11 @@ use crate::sync::{Arc, Ordering::Relaxed};
 pub struct Receiver<T: Send + 'static> {
     shared: Arc<Shared>,
     port: Arc<Port<T>>,
-    inbox: InboxReader,
-    /// The lanes that have spoken, by key.
-    lanes: Vec<Option<Consumer<T>>>,
-    run: Option<CurrentRun>,
-    /// What was taken from the overflow list and not yet read: its oldest record, by key.
-    rest: Option<u32>,
-    /// Keys of lanes that had a run since the receiver last slept,
-    heard: Vec<u32>,
-    /// and by key, whether it stands there.
-    is_heard: Vec<bool>,
+    reader: Reader<T>,
     /// The last number that the receiver was told, of a message or of the clock.
-    told: u64,
-}
-
-/// The run at hand. How much of it is left the lane's consumer knows.
-struct CurrentRun {
-    key: u32,
-    last: bool,
-    numbers: Numbers,
-}
-
-enum Numbers {
-    /// The next message has this one.
-    Adjacent(u64),
-    /// As they stand in the rest of an outbox's order ring.
-    Walk(Walk),
+    told: Seq,
+    /// It has been told its last clock.
+    ended: bool,
 }
 
 /// What a receiver is told.
@@ -91,18 +71,8 @@ enum Found<R> {
 
 impl<T: Send + 'static> Receiver<T> {
     pub(crate) fn new(shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
-        let inbox = InboxReader::new(port.inbox.clone());
-        Self {
-            shared,
-            port,
-            inbox,
-            lanes: Vec::new(),
-            run: None,
-            rest: None,
-            heard: Vec::new(),
-            is_heard: Vec::new(),
-            told: 0,
-        }
+        let reader = Reader::new(shared.clone(), port.clone());
+        Self { shared, port, reader, told: Seq::ZERO, ended: false }
     }
 
     /// The next message, waiting for one.
@@ -154,7 +124,7 @@ impl<T: Send + 'static> Receiver<T> {
         if max == 0 {
             return Ok(0);
         }
-        if !self.find_run() {
+        if !self.reader.find_run() {
             self.wait_for_run()?;
         }
         Ok(self.take_batch(max, f))
@@ -219,7 +189,7 @@ impl<T: Send + 'static> Receiver<T> {
     pub fn caught_up_to(&mut self) -> Seq {
         // The clock first: what it covers was handed out before, so the look finds it.
         let now = self.shared.board().clock.now();
-        Seq::new(match self.next_number() {
+        Seq::new(match self.reader.next_number() {
             Some(number) => number - 1,
             None => now,
         })
@@ -228,7 +198,7 @@ impl<T: Send + 'static> Receiver<T> {
     /// Where the clock stood when the engine took this receiver in: whatever was sent to it and has a higher
     /// number, it receives. None until then.
     pub fn joined_at(&self) -> Option<Seq> {
-        self.inbox.inbox().joined_at().map(Seq::new)
+        self.reader.inbox().joined_at().map(Seq::new)
     }
 
     /// Names this receiver.
@@ -238,7 +208,7 @@ impl<T: Send + 'static> Receiver<T> {
 
     /// Whether no source is left, so that nothing will come but what was sent. Final.
     pub fn is_closed(&self) -> bool {
-        self.inbox.inbox().is_closed() || self.shared.is_poisoned()
+        self.reader.inbox().is_closed() || self.shared.is_poisoned()
     }
 
     /// Messages sent to this receiver and not yet received, as of some moment during the call. Takes a lock, and
@@ -259,162 +229,19 @@ impl<T: Send + 'static> Receiver<T> {
 
     // ── what is there ──────────────────────────────────────────────────────────────────────────────────────
 
-    /// The next message that is there, its slot given back.
     #[inline]
     fn take(&mut self) -> Option<(Seq, T)> {
-        loop {
-            if let Some(run) = &mut self.run {
-                let lane = self.lanes[run.key as usize].as_mut().expect("a run's lane is known");
-                if let Some(value) = lane.take() {
-                    let number = run.numbers.next();
-                    self.told = number;
-                    lane.give_back();
-                    return Some((Seq::new(number), value));
-                }
-            }
-            if !self.find_run() {
-                return None;
-            }
-        }
+        let message = self.reader.take()?;
+        self.told = message.0;
+        Some(message)
     }
 
-    /// Up to `max` of those that are there. There is a run.
     fn take_batch(&mut self, max: usize, mut f: impl FnMut(Seq, T)) -> usize {
-        let batch = Batch { receiver: self };
-        let mut taken = 0;
-        while taken < max {
-            let receiver = &mut *batch.receiver;
-            let Some(run) = &mut receiver.run else { break };
-            let lane = receiver.lanes[run.key as usize].as_mut().expect("a run's lane is known");
-            while taken < max
-                && let Some(value) = lane.take()
-            {
-                let number = run.numbers.next();
-                receiver.told = number;
-                lane.give_back_quarter();
-                taken += 1;
-                f(Seq::new(number), value);
-            }
-            if taken < max {
-                lane.give_back();
-                receiver.find_run();
-            }
-        }
-        taken
-    }
-
-    /// Makes sure that the run at hand has something left: goes on to the next if not. False if there is none.
-    fn find_run(&mut self) -> bool {
-        loop {
-            if let Some(run) = &self.run {
-                let lane = self.lanes[run.key as usize].as_ref().expect("a run's lane is known");
-                if lane.has_more() {
-                    return true;
-                }
-                self.finish_run();
-            }
-            if !self.next_run() {
-                return false;
-            }
-        }
-    }
-
-    /// The run at hand is read to its end.
-    fn finish_run(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        if run.last {
-            // Its slots go back to nobody. Then the key is free for another lane.
-            drop(self.lanes[run.key as usize].take());
-            self.port.withdraw(run.key);
-        }
-    }
-
-    /// Takes up the next run: of the overflow list, if one was taken; of the inbox; of a new overflow list, when the
-    /// ring is empty (nothing can enter it while the list is not).
-    fn next_run(&mut self) -> bool {
-        if self.rest.is_some() {
-            self.take_up_rest();
-            return true;
-        }
-        if self.take_up_entry() {
-            return true;
-        }
-        if !self.inbox.has_overflow() {
-            return false;
-        }
-        // What stands in the ring is older than the list.
-        if self.take_up_entry() {
-            return true;
-        }
-        self.take_overflow();
-        self.take_up_rest();
-        true
-    }
-
-    fn take_up_entry(&mut self) -> bool {
-        let Some(run) = self.inbox.next() else { return false };
-        if self.inbox.owes_room() && self.inbox.give_back() {
-            self.shared.kick();
-        }
-        self.begin(run.key, u64::from(run.len), run.last, Numbers::Adjacent(run.first_seq));
-        true
-    }
-
-    /// Takes the overflow list and turns it round: it is linked from the newest to the oldest.
-    fn take_overflow(&mut self) {
-        let (mut newest, kick) = self.inbox.take_overflow();
-        if kick {
-            self.shared.kick();
-        }
-        let mut younger = 0;
-        while let Some(key) = newest {
-            let lane = self.port.lane(key);
-            let next = &lane.state().rest.next;
-            // Relaxed, both: the record is this receiver's since it took the list.
-            newest = next.load(Relaxed).checked_sub(1);
-            next.store(younger, Relaxed);
-            younger = key + 1;
-        }
-        self.rest = younger.checked_sub(1);
-    }
-
-    fn take_up_rest(&mut self) {
-        let Some(key) = self.rest else { return };
-        let lane = self.port.lane(key);
-        let rest = &lane.state().rest;
-        // Relaxed, all four: see `take_overflow`.
-        self.rest = rest.next.load(Relaxed).checked_sub(1);
-        let (start, end) = (rest.start.load(Relaxed), rest.end.load(Relaxed));
-        let first_seq = rest.first_seq.load(Relaxed);
-        match lane.order() {
-            None => self.begin(key, end - start, true, Numbers::Adjacent(first_seq)),
-            Some((ring, target)) => {
-                let walk = Walk::new(ring.clone(), *target, start, end, first_seq);
-                self.begin(key, walk.len(), true, Numbers::Walk(walk));
-            }
-        }
-    }
-
-    /// Begins a run of `len` messages of a lane, which the receiver may meet with it.
-    fn begin(&mut self, key: u32, len: u64, last: bool, numbers: Numbers) {
-        let index = key as usize;
-        if self.lanes.len() <= index {
-            self.lanes.resize_with(index + 1, || None);
-            self.is_heard.resize(index + 1, false);
-        }
-        self.lanes[index].get_or_insert_with(|| Consumer::new(self.port.lane(key))).grant(len);
-        if !std::mem::replace(&mut self.is_heard[index], true) {
-            self.heard.push(key);
-        }
-        self.run = Some(CurrentRun { key, last, numbers });
-    }
-
-    /// The number of the next message that is there.
-    fn next_number(&mut self) -> Option<u64> {
-        if !self.find_run() {
-            return None;
-        }
-        self.run.as_mut().map(|run| run.numbers.peek())
+        let told = &mut self.told;
+        self.reader.take_batch(max, |seq, value| {
+            *told = seq;
+            f(seq, value);
+        })
     }
 
     // ── looks: what is there, with the clock and the end ───────────────────────────────────────────────────
@@ -425,7 +252,7 @@ impl<T: Send + 'static> Receiver<T> {
     }
 
     fn look_for_run(&mut self) -> Option<Found<()>> {
-        self.look(|receiver| receiver.find_run().then_some(()))
+        self.look(|receiver| receiver.reader.find_run().then_some(()))
     }
 
     fn look<R>(&mut self, take: impl Fn(&mut Self) -> Option<R>) -> Option<Found<R>> {
@@ -445,13 +272,15 @@ impl<T: Send + 'static> Receiver<T> {
         }
         // The clock and the end first, then the look that counts: what they cover was handed out before.
         let closed = self.is_closed();
-        let now = self.shared.board().clock.now();
+        let now = Seq::new(self.shared.board().clock.now());
         if let Some((seq, value)) = self.take() {
             return Some(Found::Something(Event::Message(seq, value)));
         }
-        if now > self.told.max(self.joined_at().map_or(now, Seq::get)) {
+        let news = now > self.told.max(self.joined_at().unwrap_or(now)) && !self.ended;
+        self.ended = closed;
+        if news {
             self.told = now;
-            return Some(Found::Something(Event::Clock(Seq::new(now))));
+            return Some(Found::Something(Event::Clock(now)));
         }
         closed.then_some(Found::Closed)
     }
@@ -464,7 +293,7 @@ impl<T: Send + 'static> Receiver<T> {
     ) -> Result<R, TryRecvError> {
         let mut found = look(self);
         if found.is_none() {
-            self.give_back();
+            self.reader.give_back();
             self.shared.drive();
             found = look(self);
         }
@@ -493,13 +322,13 @@ impl<T: Send + 'static> Receiver<T> {
         deadline: Option<Deadline>,
         look: impl Fn(&mut Self) -> Option<Found<R>>,
     ) -> Result<R, RecvTimeoutError> {
-        let (shared, inbox) = (self.shared.clone(), self.inbox.inbox().clone());
+        let (shared, inbox) = (self.shared.clone(), self.reader.inbox().clone());
         let found = shared.wait(inbox.parker(), deadline, |step| self.step(step, &look));
         finish(found)
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<T>, RecvTimeoutError> {
-        let (shared, inbox) = (self.shared.clone(), self.inbox.inbox().clone());
+        let (shared, inbox) = (self.shared.clone(), self.reader.inbox().clone());
         let found = shared
             .wait_for_clock(inbox.parker(), deadline, |step| self.step(step, Self::look_for_event));
         finish(found)
@@ -515,30 +344,13 @@ impl<T: Send + 'static> Receiver<T> {
             Step::Look => {
                 let found = look(self);
                 if found.is_none() {
-                    self.give_back();
+                    self.reader.give_back();
                 }
                 found
             }
             Step::Arm => {
-                self.ask_for_attention();
+                self.reader.ask_for_attention();
                 None
-            }
-        }
-    }
-
-    /// Gives consumed entries of the inbox back; slots have been given back with each message.
-    fn give_back(&mut self) {
-        if self.inbox.give_back() {
-            self.shared.kick();
-        }
-    }
-
-    /// Wants to hear of the next message of each lane that it had a run of since it last slept.
-    fn ask_for_attention(&mut self) {
-        for key in self.heard.drain(..) {
-            self.is_heard[key as usize] = false;
-            if let Some(lane) = &self.lanes[key as usize] {
-                lane.state().set_want();
             }
         }
     }
@@ -552,41 +364,6 @@ fn finish<R>(found: Result<Found<R>, Unfinished>) -> Result<R, RecvTimeoutError>
     }
 }
 
-impl Numbers {
-    #[inline]
-    fn next(&mut self) -> u64 {
-        match self {
-            Self::Adjacent(next) => {
-                *next += 1;
-                *next - 1
-            }
-            Self::Walk(walk) => walk.next(),
-        }
-    }
-
-    fn peek(&mut self) -> u64 {
-        match self {
-            Self::Adjacent(next) => *next,
-            Self::Walk(walk) => walk.peek(),
-        }
-    }
-}
-
-/// A batch under way: gives the slots back when it ends, also by a panic.
-struct Batch<'a, T: Send + 'static> {
-    receiver: &'a mut Receiver<T>,
-}
-
-impl<T: Send + 'static> Drop for Batch<'_, T> {
-    fn drop(&mut self) {
-        if let Some(run) = &self.receiver.run
-            && let Some(lane) = &mut self.receiver.lanes[run.key as usize]
-        {
-            lane.give_back();
-        }
-    }
-}
-
 impl<T: Send + 'static> Drop for Receiver<T> {
     /// The heavy side: tells its lanes, and drops what they hold.
     fn drop(&mut self) {
@@ -596,7 +373,7 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         }
         // Pairs with the light barrier of every sender: it sees GONE, or the drain sees its message.
         heavy!("receiver.leave.heavy");
-        let inbox = self.inbox.inbox().clone();
+        let inbox = self.reader.inbox().clone();
         self.shared.announce(Change::Leave { inbox }).expect("only sources are refused");
         let mut panic = None;
         for lane in &lanes {

@@ -21,7 +21,7 @@ pub(crate) use std::sync::atomic::Ordering;
 #[cfg(loom)]
 pub(crate) use imp::Site;
 pub(crate) use imp::atomic;
-pub(crate) use imp::{Mutex, PAUSES, Signal, UnsafeCell, YIELDS};
+pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, Signal, UnsafeCell, YIELDS};
 pub(crate) use imp::{pause, yield_now};
 
 /// The form of the barrier in use, for reports.
@@ -198,6 +198,9 @@ mod imp {
     /// then this many looks with a yield between them. More threads than cores make longer spinning a disaster.
     pub(crate) const YIELDS: u32 = 8;
 
+    /// A caller goes on for others for this many passes; then the baton goes on.
+    pub(crate) const EXTRA_PASSES: usize = 4;
+
     /// A cell whose contents are reached through closures, so that loom's has the same shape.
     #[derive(Debug, Default)]
     pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
@@ -263,6 +266,8 @@ mod imp {
     /// A model would only repeat itself: it sleeps at once.
     pub(crate) const PAUSES: u32 = 0;
     pub(crate) const YIELDS: u32 = 0;
+    /// And the baton goes on at once, or no model would come that far.
+    pub(crate) const EXTRA_PASSES: usize = 0;
 
     pub(crate) fn pause() {
         yield_now();
