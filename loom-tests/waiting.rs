@@ -49,6 +49,13 @@ pub const MODELS: &[Model] = &[
         body: what_waits_behind_a_full_inbox_goes_on,
     },
     Model {
+        name: "a_sleeper_behind_a_full_inbox_is_not_forgotten",
+        preemptions: 2,
+        executions_min: 1000,
+        reaches: &[],
+        body: a_sleeper_behind_a_full_inbox_is_not_forgotten,
+    },
+    Model {
         name: "a_receiver_of_events_hears_the_clock",
         preemptions: 2,
         executions_min: 400,
@@ -152,6 +159,28 @@ fn what_waits_behind_a_full_inbox_goes_on() {
     // What is there; nothing else is asked for here, so only this can bring the others on.
     assert_eq!(b.recv().unwrap().1, 0);
     let _ends = author.join().unwrap();
+    drop((filler, b));
+}
+
+/// The same, where the one for whom it is has slept all along, and the author does not.
+fn a_sleeper_behind_a_full_inbox_is_not_forgotten() {
+    let engine = engine(4, 1);
+    let (mut a, mut b) = (engine.receiver::<u64>(), engine.receiver::<u64>());
+    let mut out = engine.outbox();
+    let (to_a, to_b) = (out.add(&a.address()).unwrap(), out.add(&b.address()).unwrap());
+    let mut filler = engine.sender(&b.address()).unwrap();
+    filler.send(0).unwrap();
+    let sleeper = thread::spawn(move || {
+        assert_eq!(a.recv().unwrap().1, 2);
+        a
+    });
+    let author = thread::spawn(move || {
+        assert_eq!(out.send_batch(to_b, [1]).unwrap(), 1);
+        out.send(to_a, 2).unwrap();
+        out
+    });
+    assert_eq!(b.recv().unwrap().1, 0);
+    let _ends = (sleeper.join().unwrap(), author.join().unwrap());
     drop((filler, b));
 }
 

@@ -96,7 +96,7 @@ impl<T: Send + 'static> Port<T> {
         joining: impl FnOnce(&Arc<Lane<T>>, u32) -> Change,
     ) -> Result<Outlet<T>, AddressError> {
         let key = self.register(lane.clone())?;
-        if shared.announce(joining(&lane, key)).is_err() {
+        if !shared.join(joining(&lane, key), &self.inbox) {
             self.withdraw(key);
             return Err(AddressError::Closed);
         }
@@ -139,14 +139,7 @@ impl<T: Send + 'static> Port<T> {
     }
 }
 
-impl<T> fmt::Debug for Port<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
 /// A lane's writing end, and the key that it has at its receiver.
-#[derive(Debug)]
 pub(crate) struct Outlet<T> {
     pub(crate) producer: Producer<T>,
     key: u32,

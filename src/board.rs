@@ -14,8 +14,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 
 /// Everything that passes between the dispatcher and the ends of the engine.
-#[derive(Debug)]
-pub struct Board {
+pub(crate) struct Board {
     pub(crate) topology: Topology,
     pub(crate) clock: ClockCell,
     pub(crate) waiters: ClockWaiters,
@@ -23,7 +22,7 @@ pub struct Board {
 
 impl Board {
     /// An empty engine whose clock stands at `seq`.
-    pub fn new(seq: u64) -> Self {
+    pub(crate) fn new(seq: u64) -> Self {
         Self {
             topology: Topology::default(),
             clock: ClockCell::new(seq),
@@ -33,7 +32,6 @@ impl Board {
 }
 
 /// A change of who sends to whom.
-#[derive(Debug)]
 pub(crate) enum Change {
     /// A receiver begins.
     Receiver { inbox: Arc<Inbox> },
@@ -53,19 +51,8 @@ pub(crate) enum Change {
     Leave { inbox: Arc<Inbox> },
 }
 
-impl Change {
-    /// Whether it makes a receiver hear from one more author.
-    pub(crate) fn is_source(&self) -> bool {
-        matches!(self, Self::Lane { .. } | Self::Target { .. })
-    }
-}
-
-/// The receiver has closed, so nobody can join it any more.
-#[derive(Debug)]
-pub(crate) struct ReceiverClosed;
-
 /// The list of changes that no pass has applied yet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Topology {
     generation: AtomicU64,
     changes: Mutex<Vec<Change>>,
@@ -80,20 +67,21 @@ impl Topology {
     }
 
     /// Adds a change. Whoever adds one kicks.
-    ///
-    /// # Errors
-    ///
-    /// A source cannot join a receiver that has closed: that is final.
-    pub(crate) fn push(&self, change: Change) -> Result<(), ReceiverClosed> {
+    pub(crate) fn push(&self, change: Change) {
         let mut changes = self.changes.lock();
-        if let Change::Lane { inbox, .. } | Change::Target { inbox, .. } = &change
-            && inbox.is_closed()
-        {
-            return Err(ReceiverClosed);
-        }
         changes.push(change);
         self.raise();
-        Ok(())
+    }
+
+    /// Adds the joining of a source to a receiver. False if that has closed, which is final.
+    pub(crate) fn join(&self, change: Change, to: &Inbox) -> bool {
+        let mut changes = self.changes.lock();
+        let open = !to.is_closed();
+        if open {
+            changes.push(change);
+            self.raise();
+        }
+        open
     }
 
     /// Moves the list into `changes`, which is empty, and returns the generation that it brings about.
@@ -125,7 +113,7 @@ impl Topology {
 ///
 /// A pass that stamps something wakes them all, whether or not their number is reached; they look and arm again. So
 /// nobody's number is kept here.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ClockWaiters {
     /// Whether the list has anyone. Written under the list's lock.
     armed: AtomicBool,

@@ -37,8 +37,7 @@ use source::{Phase, Source};
 const WAKES_MAX: usize = 8;
 
 /// The dispatcher's state. See the module's documentation.
-#[derive(Debug)]
-pub struct Core {
+pub(crate) struct Core {
     board: Arc<Board>,
     /// The number that was given last.
     seq: u64,
@@ -73,9 +72,9 @@ pub struct Core {
 }
 
 /// What is to be done when the core has been let go of.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use]
-pub struct Effects {
+pub(crate) struct Effects {
     wakes: [Option<Arc<Parker>>; WAKES_MAX],
     /// Those who sleep until the clock moves are to be woken.
     pub(crate) clock_moved: bool,
@@ -94,7 +93,7 @@ impl Effects {
 
 impl Core {
     /// A dispatcher that gives the number after `seq` first.
-    pub fn new(board: Arc<Board>, seq: u64) -> Self {
+    pub(crate) fn new(board: Arc<Board>, seq: u64) -> Self {
         Self {
             board,
             seq,
@@ -118,7 +117,7 @@ impl Core {
     }
 
     /// One turn. `now` is the time to publish with the clock.
-    pub fn pass(&mut self, now: u64) -> Effects {
+    pub(crate) fn pass(&mut self, now: u64) -> Effects {
         self.passes += 1;
         let before = self.seq;
         self.collect();

@@ -19,9 +19,10 @@ use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 
-use crate::board::{Board, Change, ReceiverClosed};
+use crate::board::{Board, Change};
 use crate::combine::{Combine, Held};
 use crate::dispatcher::{Core, Effects};
+use crate::inbox::Inbox;
 use crate::park::{self, Deadline, Parker};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Ordering::Relaxed, PAUSES, YIELDS};
@@ -66,7 +67,6 @@ impl fmt::Debug for Hook {
 }
 
 /// What all ends of an engine share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     core: CachePadded<Combine<Core>>,
     board: Arc<Board>,
@@ -147,15 +147,18 @@ impl Shared {
     }
 
     /// A change of the topology, and the kick that it owes.
-    ///
-    /// # Errors
-    ///
-    /// A source cannot join a receiver that has closed, nor any when the engine is poisoned.
-    pub(crate) fn announce(&self, change: Change) -> Result<(), ReceiverClosed> {
-        let joins = change.is_source();
-        self.board.topology.push(change)?;
+    pub(crate) fn announce(&self, change: Change) {
+        self.board.topology.push(change);
         self.kick();
-        if joins && self.is_poisoned() { Err(ReceiverClosed) } else { Ok(()) }
+    }
+
+    /// The same for a source that joins a receiver. False if that has closed, or the engine is poisoned.
+    pub(crate) fn join(&self, change: Change, to: &Inbox) -> bool {
+        let joined = self.board.topology.join(change, to);
+        if joined {
+            self.kick();
+        }
+        joined && !self.is_poisoned()
     }
 
     /// Runs a pass, if nobody else does.
@@ -214,7 +217,7 @@ impl Shared {
                 self.0.poison_held(self.1);
             }
         }
-        let at = self.began.map_or(0, |began| began.elapsed().as_nanos() as u64);
+        let at = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
         let guard = Poison(self, held);
         let effects = guard.1.pass(at);
         std::mem::forget(guard);
@@ -224,7 +227,8 @@ impl Shared {
     /// Wakes whom a pass has found. With `hand_over` one of them is asked to go on passing: true if one will.
     fn carry_out(&self, effects: &mut Effects, hand_over: bool) -> bool {
         if hand_over {
-            // Release: pairs with `take_baton`; by swap, as there.
+            // Release: pairs with `take_baton`: the kick of whoever takes it comes after our release of the core.
+            // By swap, as there.
             self.baton.swap(true, ord!("drive.baton.pass", Release));
         }
         let mut woke = false;
@@ -234,14 +238,14 @@ impl Shared {
         if effects.clock_moved {
             woke |= self.board.waiters.wake_all();
         }
-        // Nobody woken: we go on ourselves, unless somebody has taken the baton all the same. AcqRel: as there.
-        hand_over && (woke || !self.baton.swap(false, ord!("drive.baton.keep", AcqRel)))
+        // Relaxed: nobody woken, so we go on ourselves, unless somebody has taken the baton all the same.
+        hand_over && (woke || !self.baton.swap(false, Relaxed))
     }
 
     /// Whoever has slept or been about to may have been asked to go on passing.
     fn take_baton(&self) {
-        // Relaxed: whoever was woken synchronised with the waker, who set it before.
-        if self.baton.load(Relaxed) && self.baton.swap(false, ord!("drive.baton.take", AcqRel)) {
+        // Relaxed: whoever was woken synchronised with the waker, who set it before. Acquire: see `carry_out`.
+        if self.baton.load(Relaxed) && self.baton.swap(false, ord!("drive.baton.take", Acquire)) {
             self.kick();
         }
     }

@@ -267,9 +267,7 @@ impl<T: Send + 'static> Options<'_, T> {
     fn receiver_of(self, capacity: usize, inbox: usize) -> Receiver<T> {
         let shared = self.engine.shared.clone();
         let port = Port::new(self.name, capacity, inbox);
-        shared
-            .announce(Change::Receiver { inbox: port.inbox.clone() })
-            .expect("only sources are refused");
+        shared.announce(Change::Receiver { inbox: port.inbox.clone() });
         Receiver::new(shared, port)
     }
 

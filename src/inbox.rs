@@ -62,7 +62,6 @@ pub(crate) struct Run {
 }
 
 /// What the dispatcher and one receiver share.
-#[derive(Debug)]
 pub(crate) struct Inbox {
     entries: Box<[Entry]>,
     /// Consumed entries, as far as published. Written by the receiver.
@@ -80,7 +79,7 @@ pub(crate) struct Inbox {
     parker: Arc<Parker>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Entry {
     run: AtomicU64,
     first_seq: AtomicU64,
@@ -149,7 +148,6 @@ impl Inbox {
 }
 
 /// The dispatcher's end of an inbox.
-#[derive(Debug)]
 pub(crate) struct InboxWriter {
     inbox: Arc<Inbox>,
     /// Entries written.
@@ -231,7 +229,6 @@ impl InboxWriter {
 }
 
 /// The receiver's end of an inbox.
-#[derive(Debug)]
 pub(crate) struct InboxReader {
     inbox: Arc<Inbox>,
     /// Entries consumed.

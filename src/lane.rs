@@ -57,7 +57,6 @@ const UNKNOWN: u32 = u32::MAX;
 const RELEASED: u32 = u32::MAX - 1;
 
 /// The part of a lane that has no type.
-#[derive(Debug)]
 pub(crate) struct LaneState {
     sender: CachePadded<SenderLine>,
     head: CachePadded<AtomicU64>,
@@ -69,7 +68,6 @@ pub(crate) struct LaneState {
     pub(crate) rest: Rest,
 }
 
-#[derive(Debug)]
 struct SenderLine {
     /// Messages published since the lane began, and ENDED. Written by the sender.
     tail: AtomicU64,
@@ -77,7 +75,6 @@ struct SenderLine {
 }
 
 /// Written by the dispatcher, read by a sender that waits for a number.
-#[derive(Debug)]
 struct StampLine {
     /// Messages that have their number.
     stamped: AtomicU64,
@@ -88,7 +85,6 @@ struct StampLine {
 /// A record of an inbox's overflow list; preallocated here because an ending lane may not fail.
 ///
 /// Written by the dispatcher before it is pushed, by the receiver (`next`) after it was taken.
-#[derive(Debug)]
 pub(crate) struct Rest {
     /// The next record of the list: its key + 1, or 0.
     pub(crate) next: AtomicU32,

@@ -90,6 +90,7 @@ mod dispatcher;
 mod drive;
 
 mod address;
+mod batch;
 mod engine;
 mod outbox;
 mod receiver;
@@ -110,10 +111,8 @@ pub use sender::Sender;
 /// The parts that models, benches and tests of the project need. Not for use: nothing here is stable.
 #[doc(hidden)]
 pub mod parts {
-    pub use crate::board::Board;
     pub use crate::clock::{ClockCell, ClockWriter};
     pub use crate::combine::{Combine, Held};
-    pub use crate::dispatcher::{Core, Effects};
     pub use crate::ring::Ring;
     pub use crate::sync::{barrier_form, sites};
 

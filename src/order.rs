@@ -19,7 +19,6 @@ pub(crate) const TARGETS_MAX: usize = u16::MAX as usize;
 pub(crate) const NOBODY: u16 = u16::MAX;
 
 /// See the module's documentation.
-#[derive(Debug)]
 pub(crate) struct OrderRing {
     state: LaneState,
     words: Box<[AtomicU16]>,
@@ -66,7 +65,6 @@ impl OrderRing {
 }
 
 /// A walk over the frozen rest of an order ring, which numbers one target's messages.
-#[derive(Debug)]
 pub(crate) struct Walk {
     ring: Arc<OrderRing>,
     target: u16,

@@ -13,6 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::address::{Address, Outlet, Port};
+use crate::batch::{Way, send_batch};
 use crate::board::Change;
 use crate::drive::{Shared, Step};
 use crate::error::{AddressError, Reason, SendBatchError, SendError, TrySendError};
@@ -71,7 +72,7 @@ pub struct Target<T> {
 impl Outbox {
     pub(crate) fn new(shared: Arc<Shared>, capacity: usize) -> Self {
         let ring = OrderRing::new(capacity);
-        shared.announce(Change::Outbox { ring: ring.clone() }).expect("only sources are refused");
+        shared.announce(Change::Outbox { ring: ring.clone() });
         let limit = ring.capacity();
         Self { shared, ring, tail: 0, limit, targets: Vec::new() }
     }
@@ -122,22 +123,17 @@ impl Outbox {
     ///
     /// If the receiver is gone, or the target is not one of this outbox; the value comes back.
     pub fn send<T: Send + 'static>(&mut self, to: Target<T>, value: T) -> Result<(), SendError<T>> {
-        let Some(lane) = find(&mut self.targets, to) else {
+        let Self { shared, ring, tail, limit, targets } = self;
+        let Some(lane) = find(targets, to) else {
             return Err(SendError { value, reason: Reason::UnknownTarget });
         };
-        let producer = &mut lane.outlet.producer;
-        let room = (self.tail < self.limit
-            || wait_for_words(&self.shared, &self.ring, self.tail, &mut self.limit))
-            && (producer.has_room() || wait_for_room(&self.shared, producer, None).is_ok());
-        if !room {
-            return Err(SendError::closed(value));
-        }
-        if let Err(value) = producer.push(value) {
-            return Err(SendError::closed(value));
-        }
-        self.ring.write(self.tail, to.index);
-        self.tail += 1;
-        match publish(&self.shared, &self.ring, self.tail, lane, 1).pop() {
+        let mut branch = Branch { shared, ring, tail, limit, lane, index: to.index };
+        let pushed = match branch.push(value) {
+            Err(value) if branch.wait_for_room() => branch.push(value),
+            pushed => pushed,
+        };
+        pushed.map_err(SendError::closed)?;
+        match branch.publish(1).pop() {
             None => Ok(()),
             Some(value) => Err(SendError::closed(value)),
         }
@@ -193,37 +189,13 @@ impl Outbox {
         T: Send + 'static,
         I: IntoIterator<Item = T>,
     {
-        let mut rest = values.into_iter();
+        let rest = values.into_iter();
         let Some(lane) = find(&mut self.targets, to) else {
             let reason = Reason::UnknownTarget;
             return Err(SendBatchError { sent: 0, returned: Vec::new(), rest, reason });
         };
         let Self { shared, ring, tail, limit, .. } = self;
-        let mut batch = Batch { shared, ring, tail, lane, pending: 0 };
-        let mut sent = 0;
-        while let Some(value) = rest.next() {
-            let refused =
-                if *batch.tail < *limit { batch.push(to, value).err() } else { Some(value) };
-            let Some(value) = refused else { continue };
-            sent += batch.pending;
-            let mut returned = batch.publish();
-            sent -= returned.len();
-            let producer = &mut batch.lane.outlet.producer;
-            let room = wait_for_words(shared, ring, *batch.tail, limit)
-                && (producer.has_room() || wait_for_room(shared, producer, None).is_ok());
-            let refused = if room { batch.push(to, value).err() } else { Some(value) };
-            if let Some(value) = refused {
-                returned.push(value);
-                return Err(SendBatchError { sent, returned, rest, reason: Reason::Closed });
-            }
-        }
-        sent += batch.pending;
-        let returned = batch.publish();
-        if returned.is_empty() {
-            return Ok(sent);
-        }
-        sent -= returned.len();
-        Err(SendBatchError { sent, returned, rest, reason: Reason::Closed })
+        send_batch(Branch { shared, ring, tail, limit, lane, index: to.index }, rest)
     }
 
     /// Removes a target. What was sent to it before is received; this outbox is then no source of it any more.
@@ -232,9 +204,7 @@ impl Outbox {
         let Some(lane) = find(&mut self.targets, target) else { return false };
         lane.end();
         self.targets[usize::from(target.index)].removed = true;
-        self.shared
-            .announce(Change::TargetEnd { ring: self.ring.clone(), target: target.index })
-            .expect("only sources are refused");
+        self.shared.announce(Change::TargetEnd { ring: self.ring.clone(), target: target.index });
         true
     }
 
@@ -254,54 +224,43 @@ impl Outbox {
     }
 }
 
-/// Makes what was pushed to a target visible; returns what was not sent because its receiver has gone.
-fn publish<T: Send + 'static>(
-    shared: &Shared,
-    ring: &OrderRing,
-    tail: u64,
-    lane: &mut TargetLane<T>,
-    count: usize,
-) -> Vec<T> {
-    let producer = &mut lane.outlet.producer;
-    producer.state().publish(producer.tail());
-    ring.state().publish(tail);
-    let attention = producer.state().attention();
-    if ring.state().attention() & WANT != 0 {
-        shared.kick();
-    }
-    if attention == 0 { Vec::new() } else { heed(shared, producer, attention, count) }
-}
-
-/// A batch under way: what was pushed is published also when the iterator panics.
-struct Batch<'a, T: Send + 'static> {
+/// An outbox's way to one of its targets.
+struct Branch<'a, T: Send + 'static> {
     shared: &'a Shared,
     ring: &'a OrderRing,
     tail: &'a mut u64,
+    limit: &'a mut u64,
     lane: &'a mut TargetLane<T>,
-    /// Pushed and not published.
-    pending: usize,
+    index: u16,
 }
 
-impl<T: Send + 'static> Batch<'_, T> {
-    fn push(&mut self, to: Target<T>, value: T) -> Result<(), T> {
+impl<T: Send + 'static> Way<T> for Branch<'_, T> {
+    #[inline]
+    fn push(&mut self, value: T) -> Result<(), T> {
+        if *self.tail >= *self.limit {
+            return Err(value);
+        }
         self.lane.outlet.producer.push(value)?;
-        self.ring.write(*self.tail, to.index);
+        self.ring.write(*self.tail, self.index);
         *self.tail += 1;
-        self.pending += 1;
         Ok(())
     }
 
-    fn publish(&mut self) -> Vec<T> {
-        let count = std::mem::take(&mut self.pending);
-        publish(self.shared, self.ring, *self.tail, self.lane, count)
-    }
-}
-
-impl<T: Send + 'static> Drop for Batch<'_, T> {
-    fn drop(&mut self) {
-        if self.pending > 0 {
-            drop(self.publish());
+    fn publish(&mut self, count: usize) -> Vec<T> {
+        let producer = &mut self.lane.outlet.producer;
+        producer.state().publish(producer.tail());
+        self.ring.state().publish(*self.tail);
+        let attention = producer.state().attention();
+        if self.ring.state().attention() & WANT != 0 {
+            self.shared.kick();
         }
+        if attention == 0 { Vec::new() } else { heed(self.shared, producer, attention, count) }
+    }
+
+    fn wait_for_room(&mut self) -> bool {
+        let producer = &mut self.lane.outlet.producer;
+        wait_for_words(self.shared, self.ring, *self.tail, self.limit)
+            && (producer.has_room() || wait_for_room(self.shared, producer, None).is_ok())
     }
 }
 
@@ -372,9 +331,7 @@ impl Drop for Outbox {
             slot.lane.end();
         }
         self.ring.state().end(self.tail);
-        self.shared
-            .announce(Change::OutboxEnd { ring: self.ring.clone() })
-            .expect("only sources are refused");
+        self.shared.announce(Change::OutboxEnd { ring: self.ring.clone() });
     }
 }
 

@@ -24,7 +24,7 @@ use crate::sync::atomic::AtomicBool;
 use crate::sync::{Ordering::Relaxed, Signal};
 
 /// Where one end of the engine sleeps.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Parker {
     /// Written by the sleeper (true) and by whoever takes it (false).
     armed: AtomicBool,

@@ -374,7 +374,7 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         // Pairs with the light barrier of every sender: it sees GONE, or the drain sees its message.
         heavy!("receiver.leave.heavy");
         let inbox = self.reader.inbox().clone();
-        self.shared.announce(Change::Leave { inbox }).expect("only sources are refused");
+        self.shared.announce(Change::Leave { inbox });
         let mut panic = None;
         for lane in &lanes {
             drain(lane, &mut panic);

@@ -24,7 +24,6 @@
 //! *Source.* Lamport's ring (1977), with the cached indices of FastForward and MCRingBuffer.
 
 use std::any::Any;
-use std::fmt;
 use std::mem::{MaybeUninit, needs_drop};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -132,17 +131,7 @@ impl<T> Drop for Lane<T> {
     }
 }
 
-impl<T> fmt::Debug for Lane<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane")
-            .field("capacity", &self.capacity)
-            .field("state", &self.state)
-            .finish()
-    }
-}
-
 /// The writing end of a lane.
-#[derive(Debug)]
 pub(crate) struct Producer<T> {
     lane: Arc<Lane<T>>,
     /// The next position to write. Ahead of the published tail between `push` and `publish`.
@@ -273,7 +262,6 @@ impl<T> Producer<T> {
 }
 
 /// The reading end of a lane.
-#[derive(Debug)]
 pub(crate) struct Consumer<T> {
     lane: Arc<Lane<T>>,
     /// The next position to read.
@@ -342,7 +330,7 @@ impl<T> Consumer<T> {
 
 /// The ring alone, one thread at a time between its halves, for benches and fuzzing: whoever holds both ends has
 /// nothing to be told by a dispatcher.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "for benches")]
 pub struct Ring<T> {
     producer: Producer<T>,
     consumer: Consumer<T>,

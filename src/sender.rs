@@ -8,11 +8,12 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::address::{Address, Outlet, Port};
+use crate::batch::{Way, send_batch};
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{Shared, Step, Unfinished};
 use crate::error::{
-    AddressError, Reason, SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError,
+    AddressError, SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError,
 };
 use crate::lane::{GONE, POISONED, WANT};
 use crate::park::Deadline;
@@ -134,29 +135,8 @@ impl<T: Send + 'static> Sender<T> {
     where
         I: IntoIterator<Item = T>,
     {
-        let mut rest = values.into_iter();
-        let shared = &*self.shared;
-        let mut batch = Batch { shared, producer: &mut self.outlet.producer, pending: 0 };
-        let mut sent = 0;
-        while let Some(value) = rest.next() {
-            let Err(value) = batch.push(value) else { continue };
-            sent += batch.pending;
-            let mut returned = batch.publish();
-            sent -= returned.len();
-            let room = wait_for_room(shared, batch.producer, None);
-            let refused = if room.is_ok() { batch.push(value).err() } else { Some(value) };
-            if let Some(value) = refused {
-                returned.push(value);
-                return Err(SendBatchError { sent, returned, rest, reason: Reason::Closed });
-            }
-        }
-        sent += batch.pending;
-        let returned = batch.publish();
-        if returned.is_empty() {
-            return Ok(sent);
-        }
-        sent -= returned.len();
-        Err(SendBatchError { sent, returned, rest, reason: Reason::Closed })
+        let way = Lone { shared: &self.shared, producer: &mut self.outlet.producer };
+        send_batch(way, values.into_iter())
     }
 
     /// Sends a value and waits until it has its number: whatever is sent by whoever learns of the return has a
@@ -167,19 +147,19 @@ impl<T: Send + 'static> Sender<T> {
     /// If the receiver goes before the value has its number; the value comes back.
     pub fn send_stamped(&mut self, value: T) -> Result<Seq, SendError<T>> {
         let producer = &mut self.outlet.producer;
-        producer.state().hold();
-        let sent = match producer.push(value) {
-            Ok(()) => Ok(()),
-            Err(value) => match wait_for_room(&self.shared, producer, None) {
-                Ok(()) => producer.push(value),
-                Err(_) => Err(value),
-            },
+        let pushed = match producer.push(value) {
+            Err(value) if wait_for_room(&self.shared, producer, None).is_ok() => {
+                producer.push(value)
+            }
+            pushed => pushed,
         };
-        let result = sent.and_then(|()| self.publish_and_wait());
+        pushed.map_err(SendError::closed)?;
+        producer.state().hold();
+        let numbered = self.publish_and_wait();
         if !self.shared.is_poisoned() {
             self.outlet.producer.state().let_go();
         }
-        result.map_err(SendError::closed)
+        numbered.map_err(SendError::closed)
     }
 
     /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number.
@@ -298,7 +278,7 @@ impl<T: Send + 'static> Drop for Sender<T> {
     fn drop(&mut self) {
         self.outlet.end(&self.port);
         let lane = self.outlet.producer.lane().state().clone();
-        self.shared.announce(Change::LaneEnd { lane }).expect("only sources are refused");
+        self.shared.announce(Change::LaneEnd { lane });
     }
 }
 
@@ -360,37 +340,27 @@ pub(crate) fn heed<T>(
     returned
 }
 
-/// A batch under way: what was pushed is published also when the iterator panics.
-struct Batch<'a, T> {
+/// A sender's way, for a batch.
+struct Lone<'a, T> {
     shared: &'a Shared,
     producer: &'a mut Producer<T>,
-    /// Pushed and not published.
-    pending: usize,
 }
 
-impl<T> Batch<'_, T> {
+impl<T> Way<T> for Lone<'_, T> {
     #[inline]
     fn push(&mut self, value: T) -> Result<(), T> {
-        self.producer.push(value)?;
-        self.pending += 1;
-        Ok(())
+        self.producer.push(value)
     }
 
-    /// Makes it visible; returns what was not sent because the receiver has gone.
-    fn publish(&mut self) -> Vec<T> {
-        let count = std::mem::take(&mut self.pending);
+    fn publish(&mut self, count: usize) -> Vec<T> {
         match self.producer.publish() {
             0 => Vec::new(),
             attention => heed(self.shared, self.producer, attention, count),
         }
     }
-}
 
-impl<T> Drop for Batch<'_, T> {
-    fn drop(&mut self) {
-        if self.pending > 0 {
-            drop(self.publish());
-        }
+    fn wait_for_room(&mut self) -> bool {
+        wait_for_room(self.shared, self.producer, None).is_ok()
     }
 }
 

@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("ring", 1),
     ("dispatcher", 2),
     ("address", 3),
+    ("batch", 3),
     ("drive", 3),
     ("engine", 3),
     ("outbox", 3),

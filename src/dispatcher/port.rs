@@ -12,7 +12,6 @@ use crate::park::Parker;
 use crate::sync::{Arc, Ordering::Relaxed};
 
 /// One receiver, as the dispatcher sees it.
-#[derive(Debug)]
 pub(super) struct Port {
     writer: InboxWriter,
     /// Sources that wait, with the ticket that they drew. One that has another ticket now, or none, waits no more.

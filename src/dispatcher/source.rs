@@ -5,7 +5,6 @@ use crate::order::OrderRing;
 use crate::sync::Arc;
 
 /// One author, as the dispatcher sees it.
-#[derive(Debug)]
 pub(super) struct Source {
     pub(super) kind: Kind,
     pub(super) phase: Phase,
@@ -34,7 +33,6 @@ impl Phase {
     }
 }
 
-#[derive(Debug)]
 pub(super) enum Kind {
     Lane { lane: Arc<LaneState>, to: Destination },
     Outbox(Outlets),
@@ -48,13 +46,11 @@ pub(super) struct Destination {
 }
 
 /// The targets of an outbox.
-#[derive(Debug)]
 pub(super) struct Outlets {
     pub(super) ring: Arc<OrderRing>,
     pub(super) targets: Vec<Option<Target>>,
 }
 
-#[derive(Debug)]
 pub(super) struct Target {
     pub(super) lane: Arc<LaneState>,
     /// None if its receiver had gone before the dispatcher heard of the lane.
