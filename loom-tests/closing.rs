@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use loom::thread;
+use mainspring::parts::poison;
 use mainspring::{RecvError, TryRecvError};
 
 use crate::harness::{Model, reach};
@@ -51,6 +52,13 @@ pub const MODELS: &[Model] = &[
         executions_min: 20000,
         reaches: &[],
         body: a_clone_that_joins_keeps_the_receiver_open,
+    },
+    Model {
+        name: "a_poisoned_engine_wakes_everyone",
+        preemptions: 3,
+        executions_min: 50,
+        reaches: &[],
+        body: a_poisoned_engine_wakes_everyone,
     },
     Model {
         name: "a_closing_receiver_and_a_joining_sender_agree",
@@ -171,6 +179,22 @@ fn a_clone_that_joins_keeps_the_receiver_open() {
     assert_eq!(rx.recv().unwrap().1, 1);
     assert_eq!(rx.recv(), Err(RecvError));
     sender.join().unwrap();
+}
+
+/// A pass panics (here: is said to have) while a receiver and a full sender go to sleep: both are told.
+fn a_poisoned_engine_wakes_everyone() {
+    let engine = engine(1, 1);
+    let (mut tx, rx) = engine.channel::<u64>();
+    let (_quiet, mut rx2) = engine.channel::<u64>();
+    tx.send(1).unwrap();
+    let receiver = thread::spawn(move || {
+        assert_eq!(rx2.recv(), Err(RecvError));
+        rx2
+    });
+    poison(&engine);
+    assert_eq!(tx.send(2).unwrap_err().into_inner(), 2);
+    let _rx2 = receiver.join().unwrap();
+    drop(rx);
 }
 
 /// By address: either the receiver is still open and gets the message, or the join is refused.

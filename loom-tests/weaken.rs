@@ -35,6 +35,12 @@ const SURVIVORS: &[(&str, &str)] = &[
         "park.disarm=Relaxed",
         "shows a baton to one who has just found what it looked for: more kicks than a model makes",
     ),
+    ("park.slept=Relaxed", "as park.disarm; after a real sleep the signal synchronises, too"),
+    (
+        "receiver.leave.heavy=AcqRel",
+        "the pass of the leave comes between, whose light barrier is a fence here, and none in the product",
+    ),
+    ("receiver.leave.heavy=none", "as receiver.leave.heavy=AcqRel"),
 ];
 
 struct Mutant {

@@ -197,7 +197,8 @@ impl Shared {
             did |= effects.stamped > 0 || effects.again;
             let kicked = held.release();
             let due = effects.again || kicked;
-            let hand_over = due && passes >= EXTRA_PASSES;
+            // With passes by hand nobody else would take it.
+            let hand_over = due && passes >= EXTRA_PASSES && matches!(self.drive, Drive::Callers);
             if self.carry_out(&mut effects, hand_over) || !due {
                 break;
             }
@@ -278,6 +279,7 @@ impl Shared {
         loop {
             parker.arm();
             end(Step::Arm);
+            // Pairs with the light barriers of all who publish: they see us armed, or the last look sees it.
             heavy!("wait.heavy");
             self.kick();
             let found = end(Step::Look);
@@ -356,8 +358,11 @@ impl Shared {
 
     /// As if a pass had panicked, for tests of what a bug of ours would do.
     pub(crate) fn poison(&self) {
-        if let Some(mut held) = self.core.kick() {
-            self.poison_held(&mut held);
+        while !self.is_poisoned() {
+            if let Some(mut held) = self.core.try_hold() {
+                self.poison_held(&mut held);
+            }
+            sync::yield_now();
         }
     }
 }

@@ -23,8 +23,8 @@
 //! | POISONED | a pass that panicked | – | close |
 //!
 //! The pass clears WANT when it stamps something of the lane, before it publishes the entry: the receiver that takes
-//! the run may set it again. Why the sender never clears it: one that was delayed after its publication would clear the WANT of a later
-//! sleep, for a message that had long been stamped, and the next message would wake nobody.
+//! the run may set it again. Why the sender never clears it: one that was delayed after its publication would clear
+//! the WANT of a later sleep, for a message that had long been stamped, and the next message would wake nobody.
 //!
 //! **A receiver leaves** while messages come: it sets GONE, passes a heavy barrier, and drops `head..tail`. *If a
 //! publication precedes the barrier*, the drain sees it. *Otherwise* the sender, which loads `attention` after
