@@ -350,8 +350,8 @@ impl Shared {
     /// Nobody will pass again: closes everything, and wakes everyone.
     fn poison_held(&self, held: &mut Held<'_, Core>) {
         held.poison();
-        // Pairs with the heavy barrier in `wait`: whoever goes to sleep sees the poison, or we see it armed.
-        heavy!("drive.poison.heavy");
+        // From here on each parker is woken by read-modify-write, and the list of clock waiters under its lock: who
+        // arms later finds the poison.
         (**held).close_all();
         self.board.waiters.wake_all();
     }
