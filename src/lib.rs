@@ -52,7 +52,9 @@
 //!   t that was addressed to it after it joined.
 //!
 //! *Not* promised: an order between two handles that coordinate outside of the engine, even on one thread.
-//! [`Sender::send_stamped`] returns once the message has its number, so whoever is told afterwards sends later.
+//! [`Sender::send_stamped`] returns once the message has its number, so whoever is told afterwards sends later. And
+//! numbers of messages that nobody received are seen by nobody: of those that a receiver drops when it goes, and at
+//! times of one that comes back at that very moment.
 //!
 //! # Progress
 //!
