@@ -114,11 +114,17 @@ impl Topology {
 ///
 /// A pass that stamps something wakes them all, whether or not their number is reached; they look and arm again. So
 /// nobody's number is kept here.
-#[derive(Default)]
 pub(crate) struct ClockWaiters {
     /// Whether the list has anyone. Written under the list's lock.
     armed: AtomicBool,
     list: Mutex<Vec<Arc<Parker>>>,
+}
+
+impl Default for ClockWaiters {
+    /// With room for a few, so that the first to sleep need not allocate.
+    fn default() -> Self {
+        Self { armed: AtomicBool::new(false), list: Mutex::new(Vec::with_capacity(16)) }
+    }
 }
 
 impl ClockWaiters {

@@ -72,8 +72,8 @@ fn replay(setup: Setup, ops: &[Op]) {
     world.tear_down(setup.ending);
 }
 
-/// Goal: O2 and O4 past a full inbox. Method: by hand, a schedule in which an outbox ends with words
-/// for two receivers, one of which is full, and is followed by a sender that ends, too.
+/// Goal: O2 and O4 past a full inbox. Method: by hand, an outbox ends with words for two
+/// receivers, one of which is full, and is followed by a sender that ends, too.
 #[test]
 fn an_outbox_that_ends_while_an_inbox_is_full_keeps_its_order() {
     let setup = Setup { capacity: 4, inbox: 1, callers: false, start: 0, settle: true, ending: 7 };

@@ -238,9 +238,9 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Goal: O1 to O5 and the drops, at length, with threads. Method: see above; one half of the messages
-/// with guests whose receivers leave only when nobody sends to them, so that every number is seen; the
-/// other half with all guests.
+/// Goal: O1 to O5 and the drops, at length, with threads. Method: see above; one half of the
+/// messages with guests whose receivers leave only when nobody sends to them, so that every number
+/// is seen; the other half with all guests.
 #[test]
 fn a_soak_keeps_every_promise() {
     let default = if cfg!(debug_assertions) { 1_000_000 } else { 10_000_000 };
