@@ -27,12 +27,12 @@ mod author;
 use std::collections::HashMap;
 use std::env;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
 use mainspring::{Address, Clock, Engine, Event, Receiver, RecvTimeoutError, TryRecvError, parts};
+use parking_lot::Mutex;
 
 use author::Author;
 
@@ -159,7 +159,7 @@ impl Reader<'_> {
             self.authors.remove(&author);
         }
         if let Some(board) = self.stage.board.get(author as usize) {
-            let mut board = board.lock().unwrap();
+            let mut board = board.lock();
             for (other_nth, other) in *board {
                 assert_eq!(
                     other_nth < nth,
@@ -217,7 +217,7 @@ fn read(stage: &Stage, mut rx: Receiver<Letter>, id: usize, mut dice: Dice) {
     }
     assert_eq!(rx.try_recv().err(), Some(TryRecvError::Closed));
     assert!(reader.authors.is_empty(), "letters are missing: {:?}", reader.authors);
-    stage.total.lock().unwrap().join(&reader.seen);
+    stage.total.lock().join(&reader.seen);
 }
 
 fn note_event(reader: &mut Reader<'_>, event: Event<Letter>) -> bool {
@@ -280,7 +280,7 @@ fn soak(messages: u64, seed: u64, dice: &mut Dice, under_way: bool) {
             let mut author = Author::new(stage, Dice(dice.roll()));
             scope.spawn(move || {
                 work(&mut author);
-                stage.total.lock().unwrap().join(&author.seen);
+                stage.total.lock().join(&author.seen);
             });
         };
         // The outboxes first: their authors' numbers are those of the board.
@@ -316,7 +316,7 @@ fn soak(messages: u64, seed: u64, dice: &mut Dice, under_way: bool) {
 
 /// O1, and the drops.
 fn settle_accounts(stage: &Stage, messages: u64) {
-    let total = stage.total.lock().unwrap();
+    let total = stage.total.lock();
     let last = stage.clock.now().get();
     assert!(last >= messages / 10 * 10, "{last} of {messages}");
     let hashes = (1..=last).fold(0_u64, |sum, number| sum.wrapping_add(hash(number)));

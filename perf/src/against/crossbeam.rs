@@ -1,0 +1,80 @@
+//! crossbeam-channel, bounded: no order across channels and no clock, but what people would use.
+//!
+//! It has no batches. Its senders send one by one, its receivers wait for one and then take what
+//! they can get without waiting.
+
+use crossbeam_channel::bounded;
+
+use super::{Closed, Contender, Receiver, Router, Sender};
+use crate::failure::Failure;
+use crate::message::Message;
+
+pub(crate) struct Crossbeam {
+    capacity: usize,
+}
+
+impl Contender for Crossbeam {
+    type Address<T: Message> = crossbeam_channel::Sender<T>;
+    type Sender<T: Message> = crossbeam_channel::Sender<T>;
+    type Router<T: Message> = Vec<crossbeam_channel::Sender<T>>;
+    type Receiver<T: Message> = crossbeam_channel::Receiver<T>;
+
+    fn open(capacity: usize) -> Result<Self, Failure> {
+        Ok(Self { capacity })
+    }
+
+    fn receiver<T: Message>(&self) -> (Self::Address<T>, Self::Receiver<T>) {
+        bounded(self.capacity)
+    }
+
+    fn sender<T: Message>(&self, to: &Self::Address<T>) -> Result<Self::Sender<T>, Failure> {
+        Ok(to.clone())
+    }
+
+    fn router<T: Message>(&self, to: &[Self::Address<T>]) -> Result<Self::Router<T>, Failure> {
+        Ok(to.to_vec())
+    }
+}
+
+impl<T: Message> Sender<T> for crossbeam_channel::Sender<T> {
+    #[inline]
+    fn send(&mut self, value: T) -> Result<(), Closed> {
+        Self::send(self, value).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn send_batch(&mut self, mut values: impl Iterator<Item = T>) -> Result<(), Closed> {
+        values.try_for_each(|value| Self::send(self, value).map_err(|_| Closed))
+    }
+}
+
+impl<T: Message> Router<T> for Vec<crossbeam_channel::Sender<T>> {
+    #[inline]
+    fn send(&mut self, target: usize, value: T) -> Result<(), Closed> {
+        self[target].send(value).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn send_batch(
+        &mut self,
+        target: usize,
+        mut values: impl Iterator<Item = T>,
+    ) -> Result<(), Closed> {
+        let sender = &self[target];
+        values.try_for_each(|value| sender.send(value).map_err(|_| Closed))
+    }
+}
+
+impl<T: Message> Receiver<T> for crossbeam_channel::Receiver<T> {
+    #[inline]
+    fn recv(&mut self) -> Result<T, Closed> {
+        Self::recv(self).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn recv_batch(&mut self, max: usize, mut take: impl FnMut(T)) -> Result<usize, Closed> {
+        take(Self::recv(self).map_err(|_| Closed)?);
+        let more = self.try_iter().take(max - 1).map(take).count();
+        Ok(1 + more)
+    }
+}

@@ -1,0 +1,82 @@
+//! Ours: an engine of its own for each run, driven by whoever waits.
+
+use mainspring::{Address, Engine, Outbox, Target};
+
+use super::{Closed, Contender, Receiver, Router, Sender};
+use crate::failure::Failure;
+use crate::message::Message;
+
+pub(crate) struct Mainspring(Engine);
+
+impl Contender for Mainspring {
+    type Address<T: Message> = Address<T>;
+    type Sender<T: Message> = mainspring::Sender<T>;
+    type Router<T: Message> = Routed<T>;
+    type Receiver<T: Message> = mainspring::Receiver<T>;
+
+    fn open(capacity: usize) -> Result<Self, Failure> {
+        Engine::builder().capacity(capacity).build().map(Self).map_err(set_up)
+    }
+
+    fn receiver<T: Message>(&self) -> (Address<T>, mainspring::Receiver<T>) {
+        let receiver = self.0.receiver();
+        (receiver.address(), receiver)
+    }
+
+    fn sender<T: Message>(&self, to: &Address<T>) -> Result<mainspring::Sender<T>, Failure> {
+        self.0.sender(to).map_err(set_up)
+    }
+
+    fn router<T: Message>(&self, to: &[Address<T>]) -> Result<Routed<T>, Failure> {
+        let mut outbox = self.0.outbox();
+        let targets = to.iter().map(|address| outbox.add(address));
+        let targets = targets.collect::<Result<_, _>>().map_err(set_up)?;
+        Ok(Routed { outbox, targets })
+    }
+}
+
+fn set_up(error: impl std::fmt::Display) -> Failure {
+    Failure::SetUp(error.to_string())
+}
+
+impl<T: Message> Sender<T> for mainspring::Sender<T> {
+    #[inline]
+    fn send(&mut self, value: T) -> Result<(), Closed> {
+        Self::send(self, value).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn send_batch(&mut self, values: impl Iterator<Item = T>) -> Result<(), Closed> {
+        Self::send_batch(self, values).map(drop).map_err(|_| Closed)
+    }
+}
+
+/// An outbox and the targets that were added to it.
+pub(crate) struct Routed<T> {
+    outbox: Outbox,
+    targets: Vec<Target<T>>,
+}
+
+impl<T: Message> Router<T> for Routed<T> {
+    #[inline]
+    fn send(&mut self, target: usize, value: T) -> Result<(), Closed> {
+        self.outbox.send(self.targets[target], value).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn send_batch(&mut self, target: usize, values: impl Iterator<Item = T>) -> Result<(), Closed> {
+        self.outbox.send_batch(self.targets[target], values).map(drop).map_err(|_| Closed)
+    }
+}
+
+impl<T: Message> Receiver<T> for mainspring::Receiver<T> {
+    #[inline]
+    fn recv(&mut self) -> Result<T, Closed> {
+        Self::recv(self).map(|(_, value)| value).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn recv_batch(&mut self, max: usize, mut take: impl FnMut(T)) -> Result<usize, Closed> {
+        Self::recv_batch(self, max, |_, value| take(value)).map_err(|_| Closed)
+    }
+}

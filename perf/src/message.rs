@@ -1,0 +1,132 @@
+//! What is sent: eight bytes, or sixty-four, each of which is written by the sender and read by the
+//! receiver.
+//!
+//! A receiver adds up what it gets. That is all the work there is on either side, and the sum shows
+//! in the end that nothing was lost, doubled or altered.
+
+use std::ops::Range;
+
+use crate::failure::Failure;
+
+/// How large a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Word,
+    Line,
+}
+
+impl Payload {
+    pub(crate) const ALL: [Self; 2] = [Self::Word, Self::Line];
+
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::Word => size_of::<u64>(),
+            Self::Line => size_of::<[u64; 8]>(),
+        }
+    }
+}
+
+/// A message that stands for a number.
+pub(crate) trait Message: Send + 'static {
+    fn of(value: u64) -> Self;
+    /// What a receiver adds up: depends on each byte.
+    fn weight(self) -> u64;
+}
+
+impl Message for u64 {
+    #[inline]
+    fn of(value: u64) -> Self {
+        value
+    }
+
+    #[inline]
+    fn weight(self) -> u64 {
+        self
+    }
+}
+
+impl Message for [u64; 8] {
+    #[inline]
+    fn of(value: u64) -> Self {
+        [0, 1, 2, 3, 4, 5, 6, 7].map(|word| value + word)
+    }
+
+    #[inline]
+    fn weight(self) -> u64 {
+        self.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+    }
+}
+
+/// The numbers that an author sends: no two authors share one.
+pub(crate) fn values(author: usize, count: u64) -> Range<u64> {
+    let first = (author as u64 + 1) << 40;
+    first..first + count
+}
+
+/// How many messages a receiver is due, and what they add up to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Due {
+    pub(crate) count: u64,
+    pub(crate) sum: u64,
+}
+
+impl Due {
+    /// All that these authors send.
+    pub(crate) fn from<T: Message>(authors: impl Iterator<Item = Range<u64>>) -> Self {
+        let mut due = Self::default();
+        authors.flatten().for_each(|value| due.add::<T>(value));
+        due
+    }
+
+    #[inline]
+    pub(crate) fn add<T: Message>(&mut self, value: u64) {
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(T::of(value).weight());
+    }
+
+    /// Counts off what has come.
+    #[inline]
+    pub(crate) fn less(&mut self, count: usize) -> Result<(), Failure> {
+        let wrong =
+            Failure::Wrong { what: "number of messages", sent: self.count, received: count as u64 };
+        self.count = self.count.checked_sub(count as u64).ok_or(wrong)?;
+        Ok(())
+    }
+
+    pub(crate) fn check(&self, sum: u64) -> Result<(), Failure> {
+        match sum == self.sum {
+            true => Ok(()),
+            false => Err(Failure::Wrong { what: "sum", sent: self.sum, received: sum }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_of_a_message_weighs() {
+        let whole = <[u64; 8]>::of(100);
+        for word in 0..8 {
+            let mut altered = whole;
+            altered[word] ^= 1;
+            assert_ne!(whole.weight(), altered.weight());
+        }
+    }
+
+    #[test]
+    fn what_is_due_is_counted_and_added_up() {
+        let due = Due::from::<u64>([1..4, 10..12].into_iter());
+        assert_eq!((due.count, due.sum), (5, 27));
+        assert!(due.check(27).is_ok());
+        assert!(due.check(28).is_err());
+    }
+
+    #[test]
+    fn one_message_too_many_is_an_error() {
+        let mut due = Due::from::<u64>(std::iter::once(0..3));
+        assert!(due.less(2).is_ok());
+        assert!(due.less(2).is_err());
+    }
+}
