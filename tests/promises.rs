@@ -3,8 +3,7 @@
 //! Each test lets threads send and receive in many ways at once and then looks at the whole set of
 //! what came: every letter with its number, over all receivers. Nothing is sampled. O5 is checked
 //! as O4 (nothing that is told is below what was told before, clocks included) together with "every
-//! letter is there in the end": then no letter with a number up to t can have come after a clock of
-//! t.
+//! letter is there in the end": then no letter up to t can have come after a clock of t.
 
 #![cfg(not(loom))]
 
