@@ -37,6 +37,22 @@ pub enum Drive {
     /// Only [`Engine::pass`](crate::Engine::pass) and [`Engine::run_until_idle`](crate::Engine::run_until_idle).
     /// Whatever else would run a pass calls the hook: "a pass is due". For tests, simulation and embedders with a
     /// loop of their own. Made by [`Drive::manual`].
+    ///
+    /// Calls that wait (`recv`, a full `send`, `send_stamped`, `wait_for`) sleep until somebody passes: a program of
+    /// one thread uses the `try_` forms. A pass numbers each lane's messages together; in which order the lanes come
+    /// is not promised, so a script that needs an order over several targets uses an [`Outbox`](crate::Outbox).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Drive, Engine, TryRecvError};
+    /// let engine = Engine::builder().drive(Drive::manual(|| {})).build()?;
+    /// let (mut tx, mut rx) = engine.channel();
+    /// tx.send("later")?;
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty)); // nobody has passed
+    /// engine.run_until_idle();
+    /// assert_eq!(rx.try_recv(), Ok((1.into(), "later")));
+    /// # Ok(()) }
+    /// ```
     Manual(Hook),
 }
 
@@ -45,7 +61,9 @@ pub enum Drive {
 pub struct Hook(Arc<dyn Fn() + Send + Sync>);
 
 impl Drive {
-    /// Passes by hand; `hook` is called when one is due, from any thread, often. It may run one itself.
+    /// Passes by hand; `hook` is called when one may be due: from any thread, and often (by joins, ends, looks that
+    /// find nothing, sends that somebody waits for). It may tell another thread, or run passes itself. A panic in it
+    /// goes on in whoever called.
     pub fn manual(hook: impl Fn() + Send + Sync + 'static) -> Self {
         Self::Manual(Hook(Arc::new(hook)))
     }

@@ -224,7 +224,8 @@ pub enum BuildError {
     SeqTooLarge(u64),
 }
 
-/// Closed: all that was sent has been received, and no source is left.
+/// Closed: all that was sent has been received, and no source is left. (Or a pass of the engine has panicked, which
+/// would be a bug of the engine: then nothing is handed out any more.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RecvError;
 

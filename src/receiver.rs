@@ -53,6 +53,9 @@ pub struct Receiver<T: Send + 'static> {
 }
 
 /// What a receiver is told.
+///
+/// Either one says that everything with a lower number that was meant for the receiver has been received: so a
+/// window that ends at t may be closed when anything above t is told, or `Clock(t)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<T> {

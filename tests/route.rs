@@ -329,7 +329,7 @@ fn a_signal_ends_it_with_its_code_and_the_table_tells_what_is_in_the_files() {
         stdin.write_all(lines("stdin", 200_000).as_bytes()).unwrap();
         kill(&child, signal);
         let run = child.wait_with_output().unwrap();
-        let table = table_in(&run.fails(code, "ed: stopped").stderr);
+        let table = table_in(&run.fails(code, "ed before the end").stderr);
         let rows = place.rows("out");
         assert!(rows.len() > 10_000);
         assert_dense(&rows);

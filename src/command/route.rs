@@ -51,7 +51,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Vec<Error>> {
     let (inputs, outputs) = prepare(args).map_err(|error| vec![error])?;
     let started = Instant::now();
     let (mut reports, halt) = route(args, inputs, outputs).map_err(|error| vec![error])?;
-    if !args.quiet {
+    // What a reader that has gone took of the last piece nobody knows, so no table could be right.
+    let known =
+        !reports.iter().any(|report| matches!(report.error, Some(Error::ClosedPipe { .. })));
+    if !args.quiet && known {
         table::print(&reports, started.elapsed());
     }
     let mut errors: Vec<Error> = reports.iter_mut().filter_map(|r| r.error.take()).collect();

@@ -91,6 +91,14 @@ Output:
         A line that is not UTF-8 has \"base64\" instead of \"text\",
         a file name that is not has \"file_base64\" instead of \"file\".
 
+  The numbers are one order over all files: each file's lines in their order, the files among
+  each other as they were read, which differs from run to run. Equal keys meet in the same output,
+  whatever the run.
+
+Table, at the end, on standard error:
+  messages and bytes (of text) that are in the output, the number of the last of them, and the
+  clock: up to there the receiver has had everything that was meant for it.
+
 Examples:
   mainspring route a.log b.log                        both in one, numbered, on standard output
   mainspring route -n 4 --key 1 --out parts *.log     equal first words in the same file of four
@@ -99,11 +107,13 @@ Examples:
 
 Exit codes:
   0    everything was routed
-  1    a file cannot be read or written, or a line is longer than --max-line
+  1    a file cannot be read or written, or a line is longer than --max-line; the run stops there,
+       and what the table says is in the output
   2    wrong usage
   130  interrupted (Ctrl-C); 143 terminated (SIGTERM). What is under way is still written;
        a second signal ends it at once
-  141  standard output was closed by its reader, as by `head`";
+  141  standard output was closed by its reader, as by `head` (no table: how much of it the reader
+       took is not known)";
 
 /// What the sender may hold, by the numbers.
 #[derive(Clone, Copy, Debug)]

@@ -89,7 +89,7 @@ impl fmt::Display for Error {
             }
             Self::Write { name, source } => write!(f, "{name}: {source}"),
             Self::ClosedPipe { .. } => write!(f, "standard output: closed by its reader"),
-            Self::Signal(signal) => write!(f, "{signal}: stopped"),
+            Self::Signal(signal) => write!(f, "{signal} before the end"),
             Self::System { what, source } => write!(f, "{what}: {source}"),
             Self::Engine(why) => write!(f, "the engine: {why}"),
         }
