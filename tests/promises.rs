@@ -115,7 +115,7 @@ fn o3_causal() {
         let (mut middle, mut second) = engine.channel::<u64>();
         let (noise, mut sink) = engine.channel::<u64>();
         let mut out = engine.outbox();
-        let tail = engine.receiver::<u64>();
+        let mut tail = engine.receiver::<u64>();
         let to_tail = out.add(&tail.address()).unwrap();
         let busy = AtomicBool::new(true);
         thread::scope(|scope| {
@@ -140,7 +140,6 @@ fn o3_causal() {
                     out.send(to_tail, seq.get()).unwrap();
                 }
             });
-            let mut tail = tail;
             let mut came = 0;
             for (seq, before) in tail.messages() {
                 assert!(seq.get() > before, "{seq} answers {before}");

@@ -169,13 +169,13 @@ fn a_message_to_a_receiver_that_goes_leaves_the_clock_moving() {
 }
 
 /// Sends when it is dropped.
-struct Sends(Option<Sender<Sends>>, Sender<u32>);
+struct Sends(Option<Sender<Self>>, Sender<u32>);
 
 impl Drop for Sends {
     fn drop(&mut self) {
         if let Some(to) = &mut self.0 {
             // Its receiver is leaving: it comes back, or is left there.
-            to.send(Sends(None, self.1.clone())).ok();
+            to.send(Self(None, self.1.clone())).ok();
         }
         self.1.send(1).unwrap();
     }
@@ -260,7 +260,7 @@ fn a_clone_joins_while_the_original_ends() {
         if rest > 0 {
             thread::spawn(move || hand_on(clone, rest - 1));
         }
-        if rest % 2 == 0 {
+        if rest.is_multiple_of(2) {
             tx.send(rest).unwrap();
         }
     }
