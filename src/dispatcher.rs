@@ -155,13 +155,14 @@ impl Core {
     /// Sources that wait come first, in the order in which they came, as many as there is room for.
     fn collect_waiting(&mut self) {
         let Self { ports, sources, full, work, .. } = self;
-        full.retain(|&port| {
-            let port = &mut ports[port];
+        full.retain(|&id_of_port| {
+            let port = &mut ports[id_of_port];
             for _ in 0..port.room() {
                 let Some(id) = port.next_waiting(sources) else { break };
                 let source = &mut sources[id];
-                source.phase = Phase::Served;
+                source.phase = Phase::Served { port: id_of_port };
                 source.collect();
+                port.promised += 1;
                 work.push(id);
             }
             port.prune(sources);

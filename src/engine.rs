@@ -104,8 +104,8 @@ impl Engine {
         Clock { shared: self.shared.clone() }
     }
 
-    /// Runs a pass, and those that it finds due. True if they numbered anything. For [`Drive::Manual`]; elsewhere
-    /// it does no harm.
+    /// Runs a pass, and those that it finds due. True if they numbered anything, or another was due. For
+    /// [`Drive::Manual`]; elsewhere it does no harm.
     pub fn pass(&self) -> bool {
         self.shared.pass_by_hand()
     }

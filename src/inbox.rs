@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   entries   [ lap | last | lane | len ][ first seq ]  …      written by the dispatcher
-//!   head      entries consumed                                 written by the receiver, now and then
+//!   head      entries consumed                                 written by the receiver
 //!   waited    a lane waits for room here                       dispatcher: true, receiver: false (and a kick)
 //!   overflow  ended lanes whose rest found no room             dispatcher pushes, receiver takes all
 //!   closed    no source is left: nothing will follow           dispatcher, once
@@ -23,9 +23,9 @@
 //! there is older, and nothing can enter now), takes the whole list, turns it round, and hands that out before it
 //! looks at the ring again.
 //!
-//! *Room.* The head is published each so many entries, so the dispatcher may think an inbox full that is not. When a
-//! lane has to wait, the dispatcher sets `waited`, fences and looks again; the receiver publishes its head, fences
-//! and looks at `waited`: one of them sees the other. A receiver that finds `waited` gives room back, and kicks.
+//! *Room.* The receiver gives an entry back as soon as it has consumed it: it may not come back before somebody needs
+//! the room. When a lane has to wait, the dispatcher sets `waited`, fences and looks again; the receiver publishes its
+//! head, fences and looks at `waited`: one of them sees the other. A receiver that finds `waited` kicks.
 
 use crossbeam_utils::CachePadded;
 
@@ -64,7 +64,7 @@ pub(crate) struct Run {
 /// What the dispatcher and one receiver share.
 pub(crate) struct Inbox {
     entries: Box<[Entry]>,
-    /// Consumed entries, as far as published. Written by the receiver.
+    /// Consumed entries. Written by the receiver.
     head: CachePadded<AtomicU64>,
     /// Set and cleared on slow paths, read by the receiver per entry.
     waited: AtomicBool,
@@ -174,7 +174,7 @@ impl InboxWriter {
             return 0;
         }
         if self.tail == self.limit {
-            // Acquire: pairs with `InboxReader::publish`: the receiver has read the entries we write next.
+            // Acquire: pairs with `InboxReader::next`: the receiver has read the entries we write next.
             let head = self.inbox.head.load(ord!("inbox.head.read", Acquire));
             self.limit = head + self.inbox.entries.len() as u64;
         }
@@ -233,68 +233,36 @@ pub(crate) struct InboxReader {
     inbox: Arc<Inbox>,
     /// Entries consumed.
     head: u64,
-    /// The head as published.
-    published: u64,
-    /// The head is published after this many entries.
-    lazy: u64,
 }
 
 impl InboxReader {
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
-        let lazy = (inbox.entries.len() as u64 / 4).clamp(1, 64);
-        Self { inbox, head: 0, published: 0, lazy }
+        Self { inbox, head: 0 }
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
     }
 
-    /// The next run, if one is there. To be followed by [`owes_room`](Self::owes_room).
-    pub(crate) fn next(&mut self) -> Option<Run> {
-        let run = self.peek()?;
-        self.head += 1;
-        Some(run)
-    }
-
-    /// The next run, which stays.
-    pub(crate) fn peek(&self) -> Option<Run> {
+    /// The next run, if one is there, and whether somebody waited for its place: then the caller has to kick.
+    pub(crate) fn next(&mut self) -> Option<(Run, bool)> {
         let (entry, lap) = self.inbox.entry(self.head);
         // Acquire: pairs with `InboxWriter::write`.
         let word = entry.run.load(ord!("inbox.entry.read", Acquire));
-        (word & LAP == lap).then(|| Run {
+        if word & LAP != lap {
+            return None;
+        }
+        let run = Run {
             key: ((word & LANE_MASK) >> LANE_SHIFT) as u32,
             len: (word & LEN_MASK) as u32,
             // Relaxed: written before the word that was just acquired.
             first_seq: entry.first_seq.load(Relaxed),
             last: word & LAST != 0,
-        })
-    }
-
-    /// Whether consumed entries should go back now, rather than some entries later.
-    #[inline]
-    pub(crate) fn owes_room(&self) -> bool {
-        // Relaxed: `waited` that is seen late is seen when the head is published, at the latest before sleep.
-        self.head - self.published >= self.lazy || self.inbox.waited.load(Relaxed) || self.is_full()
-    }
-
-    /// Whether the dispatcher has written as far as it could without hearing of our head. Somebody may be about to
-    /// wait for the room that we have made, and we may not come back before that.
-    fn is_full(&self) -> bool {
-        let (entry, lap) = self.inbox.entry(self.published + self.inbox.entries.len() as u64 - 1);
-        // Relaxed: nothing is read by it.
-        entry.run.load(Relaxed) & LAP == lap
-    }
-
-    /// Gives consumed entries back. True if somebody waited for that: the caller has to kick.
-    #[must_use]
-    pub(crate) fn give_back(&mut self) -> bool {
-        if self.published == self.head {
-            return false;
-        }
-        self.published = self.head;
-        // Release: pairs with `InboxWriter::room`: the entries have been read before they are written again.
+        };
+        self.head += 1;
+        // Release: pairs with `InboxWriter::room`: the entry has been read before it is written again.
         self.inbox.head.store(self.head, ord!("inbox.head.publish", Release));
-        self.offer_room()
+        Some((run, self.offer_room()))
     }
 
     /// There is room now. True if somebody waited for it.

@@ -295,7 +295,6 @@ impl<T: Send + 'static> Receiver<T> {
     ) -> Result<R, TryRecvError> {
         let mut found = look(self);
         if found.is_none() {
-            self.reader.give_back();
             self.shared.drive();
             found = look(self);
         }
@@ -336,20 +335,14 @@ impl<T: Send + 'static> Receiver<T> {
         finish(found)
     }
 
-    /// A step of a wait: a look, with everything given back that others may wait for; or the arming.
+    /// A step of a wait.
     fn step<R>(
         &mut self,
         step: Step,
         look: impl Fn(&mut Self) -> Option<Found<R>>,
     ) -> Option<Found<R>> {
         match step {
-            Step::Look => {
-                let found = look(self);
-                if found.is_none() {
-                    self.reader.give_back();
-                }
-                found
-            }
+            Step::Look => look(self),
             Step::Arm => {
                 self.reader.ask_for_attention();
                 None
@@ -375,6 +368,10 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         }
         // Pairs with the light barrier of every sender: it sees GONE, or the drain sees its message.
         heavy!("receiver.leave.heavy");
+        for lane in &lanes {
+            // Its sender may wait for room that will not come; before any destructor runs, which might wait for it.
+            lane.state().parker().wake();
+        }
         let inbox = self.reader.inbox().clone();
         self.shared.announce(Change::Leave { inbox });
         let mut panic = None;

@@ -144,9 +144,14 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the receiver goes before the value has its number; the value comes back.
+    /// If the receiver goes before the value has its number; the value comes back, when the receiver has dropped what
+    /// it had not received.
     pub fn send_stamped(&mut self, value: T) -> Result<Seq, SendError<T>> {
         let producer = &mut self.outlet.producer;
+        // Looked at beforehand: the receiver that leaves may be waiting for us, in a destructor that called this.
+        if check_closed(producer) {
+            return Err(SendError::closed(value));
+        }
         let pushed = match producer.push(value) {
             Err(value) if wait_for_room(&self.shared, producer, None).is_ok() => {
                 producer.push(value)

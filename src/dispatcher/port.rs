@@ -24,6 +24,8 @@ pub(super) struct Port {
     pub(super) references: usize,
     /// The receiver has left.
     pub(super) gone: bool,
+    /// Sources that have waited and that this pass has yet to serve: so many entries are theirs.
+    pub(super) promised: u64,
     /// It stands in the dispatcher's list of full ports.
     pub(super) is_full: bool,
     /// It stands in the list of ports that this pass has given something.
@@ -39,6 +41,7 @@ impl Port {
             had_source: false,
             references: 0,
             gone: false,
+            promised: 0,
             is_full: false,
             touched: false,
         }
@@ -75,9 +78,10 @@ impl Port {
         self.writer.write(run);
     }
 
-    /// Whether a source in this phase has to wait: there is no room, or others wait whose turn it is not.
-    pub(super) fn must_wait(&mut self, phase: Phase) -> bool {
-        (phase != Phase::Served && self.has_waiting()) || self.room() == 0
+    /// Whether a source has to wait: there is no room but what is promised to others, or others wait. One that has
+    /// waited itself (`served`) waits for neither.
+    pub(super) fn must_wait(&mut self, served: bool) -> bool {
+        (!served && self.has_waiting()) || self.room() <= if served { 0 } else { self.promised }
     }
 
     /// Notes that its receiver may have to be woken.

@@ -21,8 +21,8 @@ pub(super) struct Source {
 pub(super) enum Phase {
     /// By each pass.
     Scanned,
-    /// It has waited, and may go before those that still do, once.
-    Served,
+    /// It has waited, there is room, and it has yet to take its turn: it goes before those that still wait.
+    Served { port: usize },
     /// When its inbox has room.
     Waiting { ticket: u64 },
 }

@@ -21,16 +21,30 @@ impl Core {
     pub(super) fn stamp(&mut self) {
         let mut work = std::mem::take(&mut self.work);
         while !work.is_empty() {
-            work.retain(|&id| match &self.sources[id].kind {
-                Kind::Lane { .. } => self.turn_of_lane(id),
-                Kind::Outbox(_) => self.turn_of_outbox(id),
+            work.retain(|&id| {
+                let served = self.take_promise(id);
+                match &self.sources[id].kind {
+                    Kind::Lane { .. } => self.turn_of_lane(id, served),
+                    Kind::Outbox(_) => self.turn_of_outbox(id, served),
+                }
             });
         }
         self.work = work;
     }
 
+    /// Whether a source has waited, and now takes the turn that it was promised.
+    fn take_promise(&mut self, id: usize) -> bool {
+        let source = &mut self.sources[id];
+        let Phase::Served { port } = source.phase else { return false };
+        source.phase = Phase::Scanned;
+        if let Some(port) = self.ports.get_mut(port) {
+            port.promised -= 1;
+        }
+        true
+    }
+
     /// True if the lane has more to be stamped in this pass.
-    fn turn_of_lane(&mut self, id: usize) -> bool {
+    fn turn_of_lane(&mut self, id: usize, served: bool) -> bool {
         let Self { sources, ports, touched, seq, .. } = self;
         let source = &mut sources[id];
         let Kind::Lane { lane, to } = &source.kind else { unreachable!("a lane's turn") };
@@ -42,7 +56,7 @@ impl Core {
         }
         // Before the entry: whoever reads that may go to sleep, and want to hear again.
         lane.clear_want();
-        if !source.ended && port.must_wait(source.phase) {
+        if !source.ended && port.must_wait(served) {
             self.wait(id, to.port);
             return false;
         }
@@ -60,7 +74,6 @@ impl Core {
         port.touch(to.port, touched);
         *seq += len;
         source.stamped += len;
-        source.phase = Phase::Scanned;
         lane.stamp(source.stamped, *seq);
         if source.ended {
             self.release_lane(id, to.port);
@@ -70,7 +83,7 @@ impl Core {
     }
 
     /// True if the outbox has more to be stamped in this pass.
-    fn turn_of_outbox(&mut self, id: usize) -> bool {
+    fn turn_of_outbox(&mut self, id: usize, served: bool) -> bool {
         let before = self.sources[id].stamped;
         if self.sources[id].ended {
             if self.board.topology.generation() != self.generation {
@@ -91,7 +104,7 @@ impl Core {
             } else if spent >= BURST && !source.ended {
                 Step::More
             } else {
-                self.step(id, BURST - spent.min(BURST))
+                self.step(id, BURST - spent.min(BURST), served && spent == 0)
             };
         }
         let source = &self.sources[id];
@@ -107,7 +120,7 @@ impl Core {
     }
 
     /// Stamps the next run of an outbox: messages for one target that follow each other.
-    fn step(&mut self, id: usize, budget: u64) -> Step {
+    fn step(&mut self, id: usize, budget: u64, served: bool) -> Step {
         let Self { sources, ports, touched, seq, again, .. } = self;
         let source = &mut sources[id];
         let Kind::Outbox(outlets) = &mut source.kind else { unreachable!("an outbox's turn") };
@@ -142,7 +155,7 @@ impl Core {
             port.overflow(&target.lane, to.key, *seq + 1, source.stamped, source.seen);
             target.in_overflow = true;
             port.touch(to.port, touched);
-        } else if !source.ended && port.must_wait(source.phase) {
+        } else if !source.ended && port.must_wait(served) {
             ring.state().clear_want();
             self.wait(id, to.port);
             return Step::Waits;
@@ -155,7 +168,6 @@ impl Core {
         }
         *seq += len;
         source.stamped += len;
-        source.phase = Phase::Scanned;
         target.stamped += len;
         if target.is_finished() {
             self.finish_target(id, usize::from(word));

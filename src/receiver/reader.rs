@@ -101,13 +101,6 @@ impl<T: Send + 'static> Reader<T> {
         taken
     }
 
-    /// Gives consumed entries of the inbox back; slots have been given back with each message.
-    pub(super) fn give_back(&mut self) {
-        if self.inbox.give_back() {
-            self.shared.kick();
-        }
-    }
-
     /// Wants to hear of the next message of each lane that it had a run of since it last slept.
     pub(super) fn ask_for_attention(&mut self) {
         for key in self.heard.drain(..) {
@@ -167,8 +160,8 @@ impl<T: Send + 'static> Reader<T> {
     }
 
     fn take_up_entry(&mut self) -> bool {
-        let Some(run) = self.inbox.next() else { return false };
-        if self.inbox.owes_room() && self.inbox.give_back() {
+        let Some((run, waited)) = self.inbox.next() else { return false };
+        if waited {
             self.shared.kick();
         }
         self.begin(run.key, u64::from(run.len), run.last, Numbers::Adjacent(run.first_seq));
