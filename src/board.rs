@@ -5,6 +5,8 @@
 //! finds the generation changed and applies the list. There is no snapshot and no epoch, because the only reader is
 //! the holder of the dispatcher.
 
+use std::collections::VecDeque;
+
 use crate::clock::ClockCell;
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
@@ -55,7 +57,7 @@ pub(crate) enum Change {
 #[derive(Default)]
 pub(crate) struct Topology {
     generation: AtomicU64,
-    changes: Mutex<Vec<Change>>,
+    changes: Mutex<VecDeque<Change>>,
 }
 
 impl Topology {
@@ -70,7 +72,7 @@ impl Topology {
     /// Adds a change. Whoever adds one kicks.
     pub(crate) fn push(&self, change: Change) {
         let mut changes = self.changes.lock();
-        changes.push(change);
+        changes.push_back(change);
         self.raise();
     }
 
@@ -79,14 +81,14 @@ impl Topology {
         let mut changes = self.changes.lock();
         let open = !to.is_closed();
         if open {
-            changes.push(change);
+            changes.push_back(change);
             self.raise();
         }
         open
     }
 
     /// Moves the list into `changes`, which is empty, and returns the generation that it brings about.
-    pub(crate) fn take(&self, changes: &mut Vec<Change>) -> u64 {
+    pub(crate) fn take(&self, changes: &mut VecDeque<Change>) -> u64 {
         let mut listed = self.changes.lock();
         std::mem::swap(&mut *listed, changes);
         self.generation()

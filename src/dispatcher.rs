@@ -24,6 +24,8 @@ mod source;
 mod stamp;
 mod topology;
 
+use std::collections::VecDeque;
+
 use slab::Slab;
 
 use crate::board::{Board, Change};
@@ -44,8 +46,10 @@ pub(crate) struct Core {
     clock: ClockWriter,
     /// The generation of the topology that has been applied.
     generation: u64,
-    /// Room for the list of changes; empty between passes.
-    changes: Vec<Change>,
+    /// Changes that were taken off the list, and not yet applied,
+    changes: VecDeque<Change>,
+    /// and the generation that they bring about.
+    taken: u64,
     sources: Slab<Source>,
     ports: Slab<Port>,
     /// The sources that each pass looks at. All but those that wait for room.
@@ -99,7 +103,8 @@ impl Core {
             seq,
             clock: ClockWriter::default(),
             generation: 0,
-            changes: Vec::new(),
+            changes: VecDeque::new(),
+            taken: 0,
             sources: Slab::new(),
             ports: Slab::new(),
             scan: Vec::new(),
@@ -257,8 +262,9 @@ impl Core {
     /// After a panic in a pass: closes everything that the core knows, so that nobody waits for it.
     pub(crate) fn close_all(&mut self) {
         // A panic may have come while the changes were applied: the rest of the list is known, too.
-        self.board.topology.take(&mut self.changes);
-        for change in std::mem::take(&mut self.changes) {
+        let mut listed = VecDeque::new();
+        self.board.topology.take(&mut listed);
+        for change in self.changes.drain(..).chain(listed) {
             match change {
                 Change::Receiver { inbox } | Change::Leave { inbox } => port::poison(&inbox),
                 Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {

@@ -7,8 +7,8 @@
 //!   for a pass to do something new, and for whoever is about to sleep.
 //!
 //! The effects of a pass (whom to wake) are carried out when the core has been let go of: then, if somebody kicked
-//! meanwhile, the releaser owes a kick. After a few of those it passes the baton to one whom it has just woken, so
-//! that no caller is kept at work for others without end.
+//! meanwhile, the releaser owes a kick. After a few of those it passes the baton to one whom it has just woken, or
+//! leaves the core free for a moment for those who kick, so that no caller is kept at work for others without end.
 //!
 //! There is one way to wait ([`wait`](Shared::wait)), for receivers, full senders and those who wait for the clock.
 //! The argument why nobody sleeps through what it waits for is in [`park`](crate::park).
@@ -219,6 +219,10 @@ impl Shared {
             let hand_over = due && passes >= EXTRA_PASSES && matches!(self.drive, Drive::Callers);
             if self.carry_out(&mut effects, hand_over) || !due {
                 break;
+            }
+            if passes >= EXTRA_PASSES {
+                // Those who keep kicking find it free meanwhile, and pass themselves.
+                sync::give_way();
             }
             match self.core.kick() {
                 Some(again) => held = again,

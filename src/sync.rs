@@ -22,7 +22,7 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use imp::Site;
 pub(crate) use imp::atomic;
 pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, Signal, UnsafeCell, YIELDS};
-pub(crate) use imp::{pause, yield_now};
+pub(crate) use imp::{give_way, pause, yield_now};
 
 /// The form of the barrier in use, for reports.
 pub fn barrier_form() -> &'static str {
@@ -192,6 +192,7 @@ mod imp {
     pub(crate) use std::hint::spin_loop as pause;
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread::yield_now;
+    pub(crate) use std::thread::yield_now as give_way;
 
     /// How a wait goes on before it sleeps: 1, 2, … pauses between looks, this many times,
     pub(crate) const PAUSES: u32 = 3;
@@ -272,6 +273,9 @@ mod imp {
     pub(crate) fn pause() {
         yield_now();
     }
+
+    /// Every thread of a model can run at any time, without being asked.
+    pub(crate) fn give_way() {}
 
     #[derive(Debug)]
     pub(crate) struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);

@@ -12,14 +12,25 @@ use crate::lane::LaneState;
 use crate::order::OrderRing;
 use crate::sync::Arc;
 
+/// How many changes one pass applies. Those who make them never wait, so they could keep one who passes at it for
+/// ever; between passes they find the core free, and apply them themselves.
+const CHANGES_MAX: usize = 256;
+
 impl Core {
+    /// Applies what has been listed, or so many of it as a pass may; then another pass goes on.
     pub(super) fn apply_changes(&mut self) {
-        let mut changes = std::mem::take(&mut self.changes);
-        self.generation = self.board.topology.take(&mut changes);
-        for change in changes.drain(..) {
+        if self.changes.is_empty() {
+            self.taken = self.board.topology.take(&mut self.changes);
+        }
+        for _ in 0..CHANGES_MAX {
+            let Some(change) = self.changes.pop_front() else { break };
             self.apply(change);
         }
-        self.changes = changes;
+        if self.changes.is_empty() {
+            self.generation = self.taken;
+        } else {
+            self.again = true;
+        }
     }
 
     fn apply(&mut self, change: Change) {
