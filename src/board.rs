@@ -69,22 +69,23 @@ impl Topology {
         self.generation.load(Relaxed)
     }
 
-    /// Adds a change. Whoever adds one kicks.
-    pub(crate) fn push(&self, change: Change) {
+    /// Adds a change; how many are listed now. Whoever adds one kicks.
+    pub(crate) fn push(&self, change: Change) -> usize {
         let mut changes = self.changes.lock();
         changes.push_back(change);
         self.raise();
+        changes.len()
     }
 
-    /// Adds the joining of a source to a receiver. False if that has closed, which is final.
-    pub(crate) fn join(&self, change: Change, to: &Inbox) -> bool {
+    /// Adds the joining of a source to a receiver. None if that has closed, which is final.
+    pub(crate) fn join(&self, change: Change, to: &Inbox) -> Option<usize> {
         let mut changes = self.changes.lock();
-        let open = !to.is_closed();
-        if open {
-            changes.push_back(change);
-            self.raise();
+        if to.is_closed() {
+            return None;
         }
-        open
+        changes.push_back(change);
+        self.raise();
+        Some(changes.len())
     }
 
     /// Moves the list into `changes`, which is empty, and returns the generation that it brings about.

@@ -18,7 +18,7 @@
 //! *Panics.* A panic while the value is held poisons it: nobody holds it again.
 //! *Source.* Flat combining (Hendler, Incze, Shavit, Tzafrir 2010), without the publication list.
 
-use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::sync::atomic::AtomicU8;
@@ -30,6 +30,7 @@ const AGAIN: u8 = 2;
 const POISONED: u8 = 3;
 
 /// See the module's documentation.
+#[expect(missing_debug_implementations, reason = "for the engine and its models")]
 pub struct Combine<C> {
     word: AtomicU8,
     value: UnsafeCell<C>,
@@ -56,7 +57,7 @@ impl<C> Combine<C> {
         self.word
             .compare_exchange(FREE, HELD, ord!("combine.try", Acquire), Relaxed)
             .is_ok()
-            .then(|| Held { combine: self })
+            .then(|| Held { combine: self, of: PhantomData })
     }
 
     /// Takes the value, or leaves word with its holder, who then owes a [`kick`](Self::kick) of its own.
@@ -73,7 +74,7 @@ impl<C> Combine<C> {
             // AcqRel: Acquire pairs with `release` if the value is taken; Release passes what the kicker has
             // done to the holder that reads AGAIN. Relaxed failing: tries again.
             match self.word.compare_exchange(seen, next, ord!("combine.kick", AcqRel), Relaxed) {
-                Ok(FREE) => return Some(Held { combine: self }),
+                Ok(FREE) => return Some(Held { combine: self, of: PhantomData }),
                 Ok(_) => return None,
                 Err(now) => seen = now,
             }
@@ -87,16 +88,12 @@ impl<C> Combine<C> {
     }
 }
 
-impl<C> fmt::Debug for Combine<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Relaxed: a report.
-        f.debug_struct("Combine").field("word", &self.word.load(Relaxed)).finish_non_exhaustive()
-    }
-}
-
 /// The value, held. Dropped without [`release`](Held::release) (by a panic), it is poisoned.
+#[expect(missing_debug_implementations, reason = "for the engine and its models")]
 pub struct Held<'a, C> {
     combine: &'a Combine<C>,
+    /// It stands for the one mutable reference: shared between threads only if the value may be.
+    of: PhantomData<&'a mut C>,
 }
 
 impl<C> Held<'_, C> {
@@ -137,11 +134,5 @@ impl<C> DerefMut for Held<'_, C> {
 impl<C> Drop for Held<'_, C> {
     fn drop(&mut self) {
         self.poison();
-    }
-}
-
-impl<C> fmt::Debug for Held<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@
 //! leaves the core free for a moment for those who kick, so that no caller is kept at work for others without end.
 //!
 //! There is one way to wait ([`wait`](Shared::wait)), for receivers, full senders and those who wait for the clock.
-//! The argument why nobody sleeps through what it waits for is in [`park`](crate::park).
+//! The argument why nobody sleeps through what it waits for is in [`park`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -83,6 +83,9 @@ impl fmt::Debug for Hook {
         f.write_str("Hook")
     }
 }
+
+/// So many changes may be listed before those who make them slow down.
+const LISTED_MAX: usize = 1024;
 
 /// What all ends of an engine share.
 pub(crate) struct Shared {
@@ -160,23 +163,31 @@ impl Shared {
     pub(crate) fn passes(&self) -> Option<u64> {
         let held = self.core.try_hold()?;
         let passes = held.passes();
-        self.settle_debt(held.release());
+        if held.release() {
+            self.kick();
+        }
         Some(passes)
     }
 
     /// A change of the topology, and the kick that it owes.
     pub(crate) fn announce(&self, change: Change) {
-        self.board.topology.push(change);
-        self.kick();
+        let listed = self.board.topology.push(change);
+        self.kick_for(listed);
     }
 
     /// The same for a source that joins a receiver. False if that has closed, or the engine is poisoned.
     pub(crate) fn join(&self, change: Change, to: &Inbox) -> bool {
-        let joined = self.board.topology.join(change, to);
-        if joined {
-            self.kick();
+        let Some(listed) = self.board.topology.join(change, to) else { return false };
+        self.kick_for(listed);
+        !self.is_poisoned()
+    }
+
+    /// A kick for a list of changes. Whoever lists more than passes can follow gives way to whoever passes.
+    fn kick_for(&self, listed: usize) {
+        if listed > LISTED_MAX {
+            sync::give_way();
         }
-        joined && !self.is_poisoned()
+        self.kick();
     }
 
     /// Runs a pass, if nobody else does.
@@ -276,12 +287,6 @@ impl Shared {
     /// One pass by hand. True if it did something, or if another is due.
     pub(crate) fn pass_by_hand(&self) -> bool {
         self.core.kick().is_some_and(|held| self.run(held))
-    }
-
-    fn settle_debt(&self, kicked: bool) {
-        if kicked {
-            self.kick();
-        }
     }
 
     /// Waits until `end(Step::Look)` finds something: a few pauses, a few yields with a pass each, then asleep.

@@ -92,14 +92,18 @@ impl<T: Send + 'static> Sender<T> {
     pub fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
         let value = match self.outlet.producer.push(value) {
             Ok(()) => return self.publish().map_err(TrySendError::Closed),
-            Err(value) if self.check_closed() => return Err(TrySendError::Closed(value)),
+            Err(value) if check_closed(&mut self.outlet.producer) => {
+                return Err(TrySendError::Closed(value));
+            }
             Err(value) => value,
         };
         // The receiver may be waiting for what fills the lane.
         self.shared.drive();
         match self.outlet.producer.push(value) {
             Ok(()) => self.publish().map_err(TrySendError::Closed),
-            Err(value) if self.check_closed() => Err(TrySendError::Closed(value)),
+            Err(value) if check_closed(&mut self.outlet.producer) => {
+                Err(TrySendError::Closed(value))
+            }
             Err(value) => Err(TrySendError::Full(value)),
         }
     }
@@ -265,10 +269,6 @@ impl<T: Send + 'static> Sender<T> {
             None => Ok(()),
             Some(value) => Err(value),
         }
-    }
-
-    fn check_closed(&mut self) -> bool {
-        check_closed(&mut self.outlet.producer)
     }
 }
 

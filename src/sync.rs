@@ -9,8 +9,8 @@
 //! command weakens each in turn and demands that a model fails.
 //!
 //! **The asymmetric barrier.** Going to sleep is Dekker's handshake: each side writes its word, fences, and reads
-//! the other's; at least one sees. One side runs once per message ([`light!`](crate::sync::light)), the other once
-//! per sleep ([`heavy!`](crate::sync::heavy)). On Linux the light side is a compiler fence and the heavy side a
+//! the other's; at least one sees. One side runs once per message (`light!`), the other once
+//! per sleep (`heavy!`). On Linux the light side is a compiler fence and the heavy side a
 //! `membarrier` system call, which makes every running thread of the process pass a full fence. Elsewhere, where
 //! the kernel refuses, and under loom, both are `fence(SeqCst)`. Which of the two it is, is decided once per
 //! process; `MAINSPRING_BARRIER=fence` in the environment asks for the second.

@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use mainspring::{Engine, Event, Seq};
+use mainspring::{Engine, Event, Seq, TryRecvError};
 use support::{
-    Letter, assert_complete, assert_dense, assert_in_order, listen, read, to_the_end, until, write,
+    Letter, assert_complete, assert_dense, assert_in_order, assert_whole, listen, listen_by, read,
+    to_the_end, until, write,
 };
 
 /// **O1.** Goal: every message that is numbered gets the next number, over all channels of the
@@ -98,9 +99,7 @@ fn o2_per_handle() {
             letters
         })
     });
-    assert_complete(&letters, &[each; 4]);
-    assert_dense(&letters, 1);
-    assert_in_order(&letters);
+    assert_whole(&letters, &[each; 4]);
 }
 
 /// **O3**, after receiving. Goal: an answer has a higher number than what it answers. Method: a
@@ -289,16 +288,17 @@ fn o5_clock_safety() {
                 .iter_mut()
                 .map(|rx| {
                     scope.spawn(move || {
-                        let (mut letters, mut caught_up) = (Vec::new(), Seq::ZERO);
-                        while let Ok(event) = rx.recv_event() {
-                            if let Event::Message(seq, letter) = event {
-                                assert!(seq > caught_up, "{seq} comes after {caught_up}");
-                                letters.push((seq.get(), letter));
-                            }
+                        let mut caught_up = Seq::ZERO;
+                        let letters = listen_by(|| {
                             let now = rx.caught_up_to();
                             assert!(now >= caught_up, "caught up to {now} after {caught_up}");
                             caught_up = now;
-                        }
+                            let event = rx.recv_event().ok();
+                            if let Some(Event::Message(seq, _)) = event {
+                                assert!(seq > now, "{seq} comes after {now}");
+                            }
+                            event
+                        });
                         // An author has one sender to each receiver.
                         assert_in_order(&letters);
                         letters
@@ -309,6 +309,35 @@ fn o5_clock_safety() {
         });
         assert_complete(&letters, &[each; 3]);
         assert_dense(&letters, 1);
+    });
+}
+
+/// **O5**, while others pass. Goal: as above, for a receiver that asks while another thread hands
+/// out to it. Method: one that never waits, and looks again and again; two authors, who wait for
+/// the number of each letter and so run the passes themselves.
+#[test]
+fn o5_clock_safety_while_others_pass() {
+    let each = 20_000;
+    to_the_end(move || {
+        let engine = Engine::new();
+        let (tx, mut rx) = engine.channel::<Letter>();
+        let authors = [(0, tx.clone()), (1, tx)].map(|(author, mut tx)| {
+            thread::spawn(move || {
+                for index in 0..each {
+                    tx.send_stamped(Letter { author, index }).unwrap();
+                }
+            })
+        });
+        let letters = listen_by(|| {
+            loop {
+                match rx.try_recv_event() {
+                    Err(TryRecvError::Empty) => {}
+                    event => return event.ok(),
+                }
+            }
+        });
+        authors.into_iter().for_each(|author| author.join().unwrap());
+        assert_whole(&letters, &[each; 2]);
     });
 }
 
@@ -331,22 +360,10 @@ fn o5_clock_safety_with_a_full_inbox() {
             }
             let wide = scope.spawn(move || listen(&mut wide));
             let narrow = scope.spawn(move || {
-                let mut letters = Vec::new();
-                let mut told = Seq::ZERO;
-                while let Ok(event) = narrow.recv_event() {
-                    let seq = match event {
-                        Event::Message(seq, letter) => {
-                            letters.push((seq.get(), letter));
-                            seq
-                        }
-                        Event::Clock(seq) => seq,
-                        event => panic!("what is {event:?}"),
-                    };
-                    assert!(seq > told, "told {seq} after {told}");
-                    told = seq;
+                listen_by(|| {
                     (0..3).for_each(|_| thread::yield_now());
-                }
-                letters
+                    narrow.recv_event().ok()
+                })
             });
             let letters = [narrow.join().unwrap(), wide.join().unwrap()];
             letters.iter().for_each(|letters| assert_in_order(letters));
@@ -403,9 +420,7 @@ fn o5_clock_safety_with_overflow() {
             drop(held_open);
             readers.map(|reader| reader.join().unwrap()).concat()
         });
-        assert_complete(&letters, &vec![each; authors * lives]);
-        assert_dense(&letters, 1);
-        assert_in_order(&letters);
+        assert_whole(&letters, &vec![each; authors * lives]);
     });
 }
 
@@ -458,9 +473,7 @@ fn o5_clock_safety_with_receivers_that_join_late() {
             let mut counts: Vec<u64> = writers.into_iter().map(|w| w.join().unwrap()).collect();
             counts.extend(vec![each; newcomers]);
             letters.extend(early.join().unwrap());
-            assert_complete(&letters, &counts);
-            assert_dense(&letters, 1);
-            assert_in_order(&letters);
+            assert_whole(&letters, &counts);
         });
     });
 }
@@ -492,8 +505,6 @@ fn o5_clock_safety_with_an_outbox() {
             let readers = receivers.each_mut().map(|rx| scope.spawn(move || listen(rx)));
             readers.map(|reader| reader.join().unwrap()).concat()
         });
-        assert_complete(&letters, &[each; 3]);
-        assert_dense(&letters, 1);
-        assert_in_order(&letters);
+        assert_whole(&letters, &[each; 3]);
     });
 }

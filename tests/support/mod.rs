@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use std::collections::BTreeSet;
+use std::hint::spin_loop;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use mainspring::{Engine, Event, Receiver, Sender, TrySendError, parts};
 
-/// Nothing here takes a hundredth of this; what has not ended by then hangs.
-const FOREVER: Duration = Duration::from_secs(90);
+/// Nothing here takes a hundredth of this, on a machine that is not busy otherwise; what has not
+/// ended by then hangs.
+const FOREVER: Duration = Duration::from_secs(600);
 
 /// Runs what would hang if it failed, and fails instead.
 pub(crate) fn to_the_end<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
@@ -33,10 +35,17 @@ pub(crate) fn to_the_end<R: Send + 'static>(work: impl FnOnce() -> R + Send + 's
     }
 }
 
-/// Gives the processor away until it is so.
+/// Looks until it is so; gives the processor away now and then.
 pub(crate) fn until(mut so: impl FnMut() -> bool) {
-    while !so() {
-        thread::yield_now();
+    for looks in 1_u32.. {
+        if so() {
+            return;
+        }
+        if looks.is_multiple_of(64) {
+            thread::yield_now();
+        } else {
+            spin_loop();
+        }
     }
 }
 
@@ -133,9 +142,14 @@ pub(crate) fn read(place: usize, rx: &mut Receiver<Letter>) -> Vec<Stamped> {
 /// increase, those of messages and of the clock. With all letters there in the end (see
 /// [`assert_complete`]) that is O5.
 pub(crate) fn listen(rx: &mut Receiver<Letter>) -> Vec<Stamped> {
+    listen_by(|| rx.recv_event().ok())
+}
+
+/// As [`listen`], to what `next` says.
+pub(crate) fn listen_by(mut next: impl FnMut() -> Option<Event<Letter>>) -> Vec<Stamped> {
     let mut letters = Vec::new();
     let mut told = 0;
-    while let Ok(event) = rx.recv_event() {
+    while let Some(event) = next() {
         let number = match event {
             Event::Message(seq, letter) => {
                 letters.push((seq.get(), letter));
@@ -148,6 +162,13 @@ pub(crate) fn listen(rx: &mut Receiver<Letter>) -> Vec<Stamped> {
         told = number;
     }
     letters
+}
+
+/// All letters are there once, their numbers are `1 ..`, in each author's order.
+pub(crate) fn assert_whole(letters: &[Stamped], counts: &[u64]) {
+    assert_complete(letters, counts);
+    assert_dense(letters, 1);
+    assert_in_order(letters);
 }
 
 /// The numbers of all letters are `first ..`, each once.
