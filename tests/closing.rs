@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use mainspring::{
@@ -329,7 +330,8 @@ fn a_send_races_with_its_receivers_drop() {
             drop(rx);
             let (made, returned, tx, out) = author.join().unwrap();
             assert!(!returned.is_empty());
-            // Not only when its sender ends. (A value that has got its number while it was held may be left.)
+            // Not only when its sender ends. (A value that has got its number while it was held may
+            // be left.)
             let dropped = drops.count() + usize::from(round % 4 == 3);
             assert!(dropped >= made - returned.len(), "round {round}: {dropped} of {made}");
             drop((tx, out));
@@ -338,6 +340,36 @@ fn a_send_races_with_its_receivers_drop() {
             assert_eq!(drops.count(), made);
         }
     });
+}
+
+/// When it is dropped, sends on the lane in which it lay.
+enum Late {
+    Sends(Arc<Mutex<Option<Sender<Self>>>>, Drops),
+    Sent(#[expect(dead_code, reason = "dropped")] Counted),
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Self::Sends(sender, drops) = self {
+            let mut sender = sender.lock().unwrap();
+            // The receiver is gone, but not yet done: it sees to this one, too.
+            assert!(sender.as_mut().unwrap().send(Self::Sent(drops.value())).is_ok());
+        }
+    }
+}
+
+/// Goal: what is sent while the receiver drops what it left is dropped by it, at once, not with the
+/// lane. Method: a value that sends on being dropped; its sender stays.
+#[test]
+fn a_leaving_receiver_drops_what_is_sent_while_it_drops() {
+    let (drops, sender) = (Drops::default(), Arc::default());
+    let (mut tx, rx) = Engine::new().channel();
+    tx.send(Late::Sends(Arc::clone(&sender), drops.clone())).unwrap();
+    *sender.lock().unwrap() = Some(tx);
+    drop(rx);
+    assert_eq!(drops.count(), 1);
+    let tx = sender.lock().unwrap().take().unwrap();
+    assert!(tx.is_closed());
 }
 
 /// Goal: whoever waits for room learns that there will be none. Method: a sender and an outbox

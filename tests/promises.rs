@@ -120,11 +120,7 @@ fn o3_causal() {
         thread::scope(|scope| {
             for mut noise in [noise.clone(), noise] {
                 let busy = &busy;
-                scope.spawn(move || {
-                    while busy.load(Relaxed) {
-                        noise.send(0).unwrap();
-                    }
-                });
+                scope.spawn(move || until(|| noise.send(0).is_err() || !busy.load(Relaxed)));
             }
             scope.spawn(move || sink.messages().for_each(drop));
             scope.spawn(move || (0..rounds).for_each(|n| head.send(n).unwrap()));
@@ -250,16 +246,10 @@ fn o4_increasing() {
                         Err(_) => break,
                     },
                 };
-                match event {
-                    Some(Event::Message(seq, _)) => {
-                        came += 1;
-                        tell(seq.get());
-                    }
-                    Some(Event::Clock(seq)) => {
-                        clocks += 1;
-                        tell(seq.get());
-                    }
-                    _ => {}
+                if let Some(Event::Message(seq, _) | Event::Clock(seq)) = event {
+                    tell(seq.get());
+                    came += usize::from(matches!(event, Some(Event::Message(..))));
+                    clocks += usize::from(matches!(event, Some(Event::Clock(_))));
                 }
             }
             assert_eq!(came + other.join().unwrap(), 3 * each as usize);

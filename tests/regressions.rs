@@ -8,7 +8,7 @@ mod support;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use mainspring::{Drive, Engine, Reason, Receiver, Sender, Seq, parts};
+use mainspring::{Drive, Engine, Reason, Receiver, RecvError, Sender, Seq, parts};
 use support::{
     Counted, Drops, Letter, assert_whole, listen, to_the_end, until, until_kicked_since,
 };
@@ -275,8 +275,9 @@ fn a_clone_joins_while_the_original_ends() {
     });
 }
 
-/// Goal: as above, at the one moment that matters: a pass that finds the last source ended does not know the clone yet.
-/// Method: idle lanes make passes long; that a newcomer has joined says that one has just read who is there.
+/// Goal: as above, at the one moment that matters: a pass that finds the last source ended does not
+/// know the clone yet. Method: idle lanes make passes long; that a newcomer has joined says that
+/// one has just read who is there.
 #[test]
 fn a_clone_joins_while_a_pass_finds_the_original_ended() {
     to_the_end(|| {

@@ -114,7 +114,8 @@ fn a_wait_for_the_clock_ends_though_the_receiver_is_busy() {
         let mut late = Vec::new();
         for round in 0..400 {
             if round % 2 == 0 {
-                // Time enough to fall asleep; it may have done so before, so there is nothing to wait for.
+                // Time enough to fall asleep; it may have done so before, so there is nothing to
+                // wait for.
                 (0..50).for_each(|_| thread::yield_now());
             }
             match round % 3 {
