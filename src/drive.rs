@@ -63,7 +63,7 @@ pub struct Hook(Arc<dyn Fn() + Send + Sync>);
 impl Drive {
     /// Passes by hand; `hook` is called when one may be due: from any thread, and often (by joins, ends, looks that
     /// find nothing, sends that somebody waits for). It may tell another thread, or run passes itself. A panic in it
-    /// goes on in whoever called.
+    /// goes on in whoever called. One that keeps the engine keeps it for ever: the engine keeps the hook.
     pub fn manual(hook: impl Fn() + Send + Sync + 'static) -> Self {
         Self::Manual(Hook(Arc::new(hook)))
     }

@@ -6,9 +6,9 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use mainspring::{
     AddressError, Drive, Engine, Event, Reason, RecvError, RecvTimeoutError, SendTimeoutError, Seq,
     StampedError, TryRecvError, TrySendError, WaitError, WaitTimeoutError, parts,
 };
+use parking_lot::Mutex;
 use support::{Drops, to_the_end, until, until_kicked_since};
 
 const SOON: Duration = Duration::from_millis(2);
@@ -357,16 +358,19 @@ fn with_passes_by_hand_blocking_calls_wait_for_one() {
 fn passes_by_hand_drive_everything() {
     for itself in [true, false] {
         to_the_end(move || {
-            let here: Arc<OnceLock<Engine>> = Arc::default();
+            let here: Arc<Mutex<Option<Engine>>> = Arc::default();
             let (due, dues) = channel();
             let (hooked, tell) = (here.clone(), due.clone());
-            let hook = move || match hooked.get() {
-                Some(engine) if itself => engine.run_until_idle(),
-                // In the end nobody listens any more.
-                _ => drop(tell.send(true)),
+            let hook = move || {
+                let engine = hooked.lock().clone();
+                match engine {
+                    Some(engine) if itself => engine.run_until_idle(),
+                    // In the end nobody listens any more.
+                    _ => drop(tell.send(true)),
+                }
             };
             let engine = Engine::builder().drive(Drive::manual(hook)).build().unwrap();
-            here.set(engine.clone()).unwrap();
+            *here.lock() = Some(engine.clone());
             let driven = engine.clone();
             let driver = thread::spawn(move || {
                 dues.iter().take_while(|&more| more).for_each(|_| driven.run_until_idle());
@@ -390,6 +394,8 @@ fn passes_by_hand_drive_everything() {
             assert_eq!(pongs.recv(), Err(RecvError));
             due.send(false).unwrap();
             driver.join().unwrap();
+            // The engine has the hook, which has the engine.
+            here.lock().take();
         });
     }
 }
