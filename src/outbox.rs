@@ -139,7 +139,8 @@ impl Outbox {
         }
     }
 
-    /// Sends a value if there is room now, in the target's lane and in the outbox. Runs at most one pass.
+    /// Sends a value if there is room now, in the target's lane and in the outbox. Runs a pass at most, and those
+    /// asked for meanwhile.
     ///
     /// # Errors
     ///

@@ -91,7 +91,7 @@ impl<T: Send + 'static> Receiver<T> {
         }
     }
 
-    /// The next message, if one is there now. Runs at most one pass.
+    /// The next message, if one is there now. Runs a pass at most, and those asked for meanwhile.
     ///
     /// # Errors
     ///
@@ -133,7 +133,8 @@ impl<T: Send + 'static> Receiver<T> {
         Ok(self.take_batch(max, f))
     }
 
-    /// As [`recv_batch`](Self::recv_batch), if a message is there now. Runs at most one pass.
+    /// As [`recv_batch`](Self::recv_batch), if a message is there now. Runs a pass at most, and those asked for
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -169,7 +170,7 @@ impl<T: Send + 'static> Receiver<T> {
         self.wait_for_event(None).map_err(|_| RecvError)
     }
 
-    /// As [`recv_event`](Self::recv_event), without waiting. Runs at most one pass.
+    /// As [`recv_event`](Self::recv_event), without waiting. Runs a pass at most, and those asked for meanwhile.
     ///
     /// # Errors
     ///

@@ -84,7 +84,7 @@ impl<T: Send + 'static> Sender<T> {
         self.send(value)
     }
 
-    /// Sends a value if there is room now. Runs at most one pass.
+    /// Sends a value if there is room now. Runs a pass at most, and those asked for meanwhile.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl<T: Send + 'static> Sender<T> {
     /// # Errors
     ///
     /// If the receiver goes before the value has its number; the value comes back, when the receiver has dropped what
-    /// it had not received.
+    /// it had not received. So a destructor that the leaving receiver runs must not wait for a thread that is in here.
     pub fn send_stamped(&mut self, value: T) -> Result<Seq, SendError<T>> {
         let producer = &mut self.outlet.producer;
         // Looked at beforehand: the receiver that leaves may be waiting for us, in a destructor that called this.
