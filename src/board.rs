@@ -1,5 +1,5 @@
-//! What the dispatcher and everyone else share, besides lanes and inboxes: the list of changes on the way in, the
-//! clock on the way out, and the list of those who sleep until the clock moves.
+//! What the dispatcher and everyone else share, besides lanes and inboxes: the list of changes and the set of lanes
+//! that have spoken up on the way in, the clock on the way out, and the list of those who sleep until the clock moves.
 //!
 //! A change of the topology (a join, a leave, an end) is put into the list and raises the generation; the next pass
 //! finds the generation changed and applies the list. There is no snapshot and no epoch, because the only reader is
@@ -12,12 +12,14 @@ use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
 use crate::park::Parker;
+use crate::ready::ReadySet;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 
 /// Everything that passes between the dispatcher and the ends of the engine.
 pub(crate) struct Board {
     pub(crate) topology: Topology,
+    pub(crate) ready: ReadySet,
     pub(crate) clock: ClockCell,
     pub(crate) waiters: ClockWaiters,
 }
@@ -27,6 +29,7 @@ impl Board {
     pub(crate) fn new(seq: u64) -> Self {
         Self {
             topology: Topology::default(),
+            ready: ReadySet::default(),
             clock: ClockCell::new(seq),
             waiters: ClockWaiters::default(),
         }

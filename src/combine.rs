@@ -108,6 +108,13 @@ impl<C> Held<'_, C> {
         word.swap(FREE, ord!("combine.release", Release)) == AGAIN
     }
 
+    /// Whether somebody has kicked, as of some moment during the call.
+    #[inline]
+    pub fn is_asked(&self) -> bool {
+        // Relaxed: a hint; the release settles.
+        self.combine.word.load(Relaxed) == AGAIN
+    }
+
     /// Nobody will hold the value after this holder, which keeps it until it is dropped.
     pub fn poison(&mut self) {
         // Relaxed: nobody will look at the value again.

@@ -9,17 +9,22 @@
 //! it has let go of the core. It moves numbers, never messages, so it knows no type and holds no unsafe.
 //!
 //! **A pass**, in this order:
-//! 1. *collect*: apply the changes of the topology; then load the tails of the lanes that are looked at, and of
-//!    those for whose inbox there is room again. Everything stamped in this pass was published before this point.
+//! 1. *collect*: take the bits of those that spoke up; then apply the changes of the topology; then load the tails
+//!    of the lanes that are looked at, of those that spoke up, and of those for whose inbox there is room again.
+//!    Everything stamped in this pass was published before this point.
 //! 2. *stamp*: turn by turn, one run each, until what was collected is stamped or has no room. A run's entry is
 //!    written as soon as it has its numbers. What cannot be handed out is not stamped.
 //! 3. *publish* the clock: never before the entries that it covers.
 //! 4. *settle*: whom to wake; whether another pass is due.
 //!
-//! The parts: [`source`] what is numbered (lanes and outboxes), [`port`] where it goes (inboxes and who waits for
-//! room), [`stamp`] a turn, [`topology`] the changes.
+//! The parts: [`source`] what is numbered (lanes and outboxes), [`heat`] which of them a pass looks at, [`port`] where
+//! it goes (inboxes and who waits for room), [`stamp`] a turn, [`outbox`] a turn of an outbox, [`topology`] the
+//! changes, [`short`] what a receiver does for its own lane alone.
 
+mod heat;
+mod outbox;
 mod port;
+mod short;
 mod source;
 mod stamp;
 mod topology;
@@ -32,7 +37,10 @@ use crate::board::{Board, Change};
 use crate::clock::ClockWriter;
 use crate::park::Parker;
 use crate::sync::Arc;
+pub(crate) use heat::Heat;
+use heat::Scan;
 use port::Port;
+pub(crate) use short::Short;
 use source::{Phase, Source};
 
 /// How many sleepers one pass reports at most; the rest is reported by the next, which it asks for.
@@ -52,12 +60,7 @@ pub(crate) struct Core {
     taken: u64,
     sources: Slab<Source>,
     ports: Slab<Port>,
-    /// The sources that each pass looks at. All but those that wait for room.
-    scan: Vec<usize>,
-    /// Where the next scan begins.
-    rotation: usize,
-    /// A source in `scan` is gone, or waits now.
-    scan_stale: bool,
+    scan: Scan,
     /// The sources that have something to be stamped in this pass.
     work: Vec<usize>,
     /// Tickets drawn by sources that wait; each is drawn once.
@@ -70,6 +73,8 @@ pub(crate) struct Core {
     touched: Vec<usize>,
     /// The outboxes whose order ring has room again, so that their authors may have to be woken.
     touched_rings: Vec<usize>,
+    /// The targets of the window that is being numbered.
+    opened: Vec<u16>,
     /// Another pass is due.
     again: bool,
     passes: u64,
@@ -97,7 +102,7 @@ impl Effects {
 
 impl Core {
     /// A dispatcher that gives the number after `seq` first.
-    pub(crate) fn new(board: Arc<Board>, seq: u64) -> Self {
+    pub(crate) fn new(board: Arc<Board>, seq: u64, heat: Heat) -> Self {
         Self {
             board,
             seq,
@@ -107,15 +112,14 @@ impl Core {
             taken: 0,
             sources: Slab::new(),
             ports: Slab::new(),
-            scan: Vec::new(),
-            rotation: 0,
-            scan_stale: false,
+            scan: Scan::new(heat),
             work: Vec::new(),
             tickets: 0,
             full: Vec::new(),
             closing: Vec::new(),
             touched: Vec::new(),
             touched_rings: Vec::new(),
+            opened: Vec::new(),
             again: false,
             passes: 0,
         }
@@ -139,34 +143,26 @@ impl Core {
         self.passes
     }
 
-    /// Finds what is to be stamped. The topology first: a lane that is published to was announced before.
+    /// Finds what is to be stamped. The topology before the lanes: one that is published to was announced before.
     fn collect(&mut self) {
+        self.scan.listen(&self.board.ready);
         if self.board.topology.generation() != self.generation {
             self.apply_changes();
         }
         self.collect_waiting();
-        let served = self.work.len();
-        let len = self.scan.len();
-        for turn in 0..len {
-            let id = self.scan[(self.rotation + turn) % len];
-            if self.sources[id].collect() {
-                self.work.push(id);
-            }
-        }
-        self.rotation = if len == 0 { 0 } else { (self.rotation + 1) % len };
-        self.scan.extend_from_slice(&self.work[..served]);
+        self.scan.look(&mut self.sources, &mut self.work, self.passes);
     }
 
     /// Sources that wait come first, in the order in which they came, as many as there is room for.
     fn collect_waiting(&mut self) {
-        let Self { ports, sources, full, work, .. } = self;
+        let Self { ports, sources, full, work, passes, .. } = self;
         full.retain(|&id_of_port| {
             let port = &mut ports[id_of_port];
             for _ in 0..port.room() {
                 let Some(id) = port.next_waiting(sources) else { break };
                 let source = &mut sources[id];
                 source.phase = Phase::Served { port: id_of_port };
-                source.collect();
+                source.collect(*passes);
                 port.promised += 1;
                 work.push(id);
             }
@@ -180,17 +176,14 @@ impl Core {
     fn settle(&mut self, stamped: u64) -> Effects {
         self.close_ports();
         self.announce_full();
-        if std::mem::take(&mut self.scan_stale) {
-            let sources = &self.sources;
-            self.scan.retain(|&id| sources.get(id).is_some_and(|source| source.phase.is_scanned()));
-        }
+        self.scan.tidy(&self.sources);
         // Pairs with the heavy barrier of every sleeper: it sees what was published, or we see it armed.
         light!("pass.light");
         let mut effects = Effects { stamped, ..Effects::default() };
         self.collect_wakes(&mut effects);
         if self.board.waiters.is_armed() {
             effects.clock_moved = stamped > 0;
-            if stamped == 0 && self.watch() {
+            if stamped == 0 && self.scan.watch(&mut self.sources, self.passes) {
                 self.again = true;
             }
         }
@@ -218,20 +211,6 @@ impl Core {
             }
         }
         *again |= !(touched.is_empty() && touched_rings.is_empty());
-    }
-
-    /// Somebody sleeps until the clock moves, and nothing moves it. Receivers may be busy and not drive, so the
-    /// next message of each lane has to be heard of. True if a lane had not been watched before: then a message
-    /// may have crossed the bit, and another look is due, after this barrier.
-    fn watch(&self) -> bool {
-        let mut any = false;
-        for &id in &self.scan {
-            any |= self.sources[id].state().set_want();
-        }
-        if any {
-            heavy!("pass.watch.heavy");
-        }
-        any
     }
 
     /// Closes the inboxes that have no source left.

@@ -21,8 +21,9 @@ use crossbeam_utils::CachePadded;
 
 use crate::board::{Board, Change};
 use crate::combine::{Combine, Held};
-use crate::dispatcher::{Core, Effects};
+use crate::dispatcher::{Core, Effects, Heat};
 use crate::inbox::Inbox;
+use crate::lane::LaneState;
 use crate::park::{self, Deadline, Parker};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Ordering::Relaxed, PAUSES, YIELDS};
@@ -126,11 +127,12 @@ impl Shared {
         timestamps: bool,
         capacity: usize,
         inbox: usize,
+        heat: Heat,
     ) -> Self {
         sync::decide_barrier();
         let board = Arc::new(Board::new(start));
         Self {
-            core: CachePadded::new(Combine::new(Core::new(board.clone(), start))),
+            core: CachePadded::new(Combine::new(Core::new(board.clone(), start, heat))),
             board,
             drive,
             baton: AtomicBool::new(false),
@@ -218,6 +220,16 @@ impl Shared {
         }
     }
 
+    /// A source speaks up: somebody wants to hear of what it has just published.
+    #[cold]
+    pub(crate) fn speak_up(&self, source: &LaneState) {
+        // Without an index the dispatcher has yet to look at it, after a heavy barrier: see `dispatcher/heat.rs`.
+        if let Some(id) = source.id() {
+            self.board.ready.raise(id as usize);
+        }
+        self.kick();
+    }
+
     /// Passes, and goes on while others kick. True if a pass did something.
     fn run<'a>(&'a self, mut held: Held<'a, Core>) -> bool {
         let mut did = false;
@@ -243,19 +255,64 @@ impl Shared {
         did
     }
 
-    /// One pass. If it panics, which is our bug, everyone who knows the engine gets `Closed`.
+    /// One pass.
     fn pass(&self, held: &mut Held<'_, Core>) -> Effects {
+        let at = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
+        self.guarded(held, |held| held.pass(at))
+    }
+
+    /// If something panics in the core, which is our bug, everyone who knows the engine gets `Closed`.
+    #[inline]
+    fn guarded<'a, R>(
+        &self,
+        held: &mut Held<'a, Core>,
+        act: impl FnOnce(&mut Held<'a, Core>) -> R,
+    ) -> R {
         struct Poison<'a, 'b>(&'a Shared, &'a mut Held<'b, Core>);
         impl Drop for Poison<'_, '_> {
             fn drop(&mut self) {
                 self.0.poison_held(self.1);
             }
         }
-        let at = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
         let guard = Poison(self, held);
-        let effects = guard.1.pass(at);
+        let result = act(guard.1);
         std::mem::forget(guard);
-        effects
+        result
+    }
+
+    /// Whether receivers may hold the core themselves: not if somebody else passes, or each pass reads the time.
+    #[inline]
+    pub(crate) fn is_direct(&self) -> bool {
+        self.began.is_none() && matches!(self.drive, Drive::Callers)
+    }
+
+    /// Holds the core while a receiver looks, `looks` times at most, for something (true) or for a reason to leave it
+    /// to a pass (false). None if somebody else holds it.
+    #[inline]
+    pub(crate) fn hold(
+        &self,
+        looks: u32,
+        mut look: impl FnMut(&mut Core) -> Option<bool>,
+    ) -> Option<bool> {
+        let mut held = self.core.try_hold()?;
+        let (found, tell) = self.guarded(&mut held, |held| {
+            let mut found = look(held);
+            for _ in 1..looks {
+                if found.is_some() || held.is_asked() {
+                    break;
+                }
+                sync::pause();
+                found = look(held);
+            }
+            (found, found == Some(true) && held.must_tell_of_clock())
+        });
+        if held.release() {
+            self.kick();
+        }
+        if tell {
+            self.board.waiters.wake_all();
+        }
+        Some(found.unwrap_or(false))
     }
 
     /// Wakes whom a pass has found. With `hand_over` one of them is asked to go on passing: true if one will.

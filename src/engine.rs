@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::address::{Address, Port};
 use crate::board::Change;
 use crate::clock::Seq;
+use crate::dispatcher::Heat;
 use crate::drive::{Drive, Shared, Step, Unfinished};
 use crate::error::{AddressError, BuildError, WaitError, WaitTimeoutError};
 use crate::inbox::ENTRIES_MAX;
@@ -52,7 +53,16 @@ pub struct Engine {
 impl Engine {
     /// An engine as [`builder`](Self::builder) makes it when nothing else is said.
     pub fn new() -> Self {
-        Self { shared: Arc::new(Shared::new(Drive::Callers, 0, false, CAPACITY, INBOX)) }
+        Self {
+            shared: Arc::new(Shared::new(
+                Drive::Callers,
+                0,
+                false,
+                CAPACITY,
+                INBOX,
+                Heat::default(),
+            )),
+        }
     }
 
     /// Chooses what an engine is like.
@@ -63,6 +73,7 @@ impl Engine {
             start: 0,
             timestamps: false,
             drive: Drive::Callers,
+            heat: Heat::default(),
         }
     }
 
@@ -148,6 +159,8 @@ pub struct Builder {
     start: u64,
     timestamps: bool,
     drive: Drive,
+    /// For tests and models.
+    pub(crate) heat: Heat,
 }
 
 impl Builder {
@@ -188,12 +201,14 @@ impl Builder {
     ///
     /// If a size is 0 or too large, or the numbers start too high.
     pub fn build(self) -> Result<Engine, BuildError> {
-        let Self { capacity, inbox, start, timestamps, drive } = self;
+        let Self { capacity, inbox, start, timestamps, drive, heat } = self;
         check_sizes(capacity, inbox)?;
         if start >= START_MAX {
             return Err(BuildError::SeqTooLarge(start));
         }
-        Ok(Engine { shared: Arc::new(Shared::new(drive, start, timestamps, capacity, inbox)) })
+        Ok(Engine {
+            shared: Arc::new(Shared::new(drive, start, timestamps, capacity, inbox, heat)),
+        })
     }
 }
 

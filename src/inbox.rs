@@ -1,7 +1,7 @@
 //! A receiver's inbox: what the dispatcher hands out, in the order of the numbers.
 //!
 //! ```text
-//!   entries   [ lap | last | lane | len ][ first seq ]  …      written by the dispatcher
+//!   entries   [ lap | last | masked | lane | len ][ first seq ][ mask ]  …      written by the dispatcher
 //!   head      entries consumed                                 written by the receiver
 //!   waited    a lane waits for room here                       dispatcher: true, receiver: false (and a kick)
 //!   overflow  ended lanes whose rest found no room             dispatcher pushes, receiver takes all
@@ -10,9 +10,11 @@
 //!
 //! An entry is a **run**: `len` messages, next to each other in one lane, with the numbers `first ..`. `lane` is
 //! the receiver's own name (key) for it; `last` says that the lane ends after the run, so that the key is free
-//! again once the run is consumed. A receiver meets a lane with its first run; nothing announces it before.
+//! again once the run is consumed. A receiver meets a lane with its first run; nothing announces it before. Where an
+//! outbox has several targets the numbers of one of them need not be adjacent: then the run is *masked*, and they are
+//! `first` plus the positions of the bits in `mask`.
 //!
-//! *Orderings.* The dispatcher writes the second word, then the first with Release. The receiver loads the first
+//! *Orderings.* The dispatcher writes the other words, then the first with Release. The receiver loads the first
 //! with Acquire; the entry is there if its lap bit is the one expected for this turn of the ring. So the ring needs
 //! no tail, and the receiver of an empty inbox polls the very word that will be written. Entries come before the
 //! clock that covers them, so whoever has read the clock at t and then finds nothing has had everything up to t.
@@ -41,6 +43,7 @@ pub(crate) const LANES_MAX: usize = 1 << 29;
 
 const LAP: u64 = 1 << 63;
 const LAST: u64 = 1 << 62;
+const MASKED: u64 = 1 << 61;
 const LANE_SHIFT: u32 = 32;
 const LANE_MASK: u64 = (LANES_MAX as u64 - 1) << LANE_SHIFT;
 const LEN_MASK: u64 = u32::MAX as u64;
@@ -50,13 +53,16 @@ const NOT_JOINED: u64 = u64::MAX;
 /// In `port`: the dispatcher does not know this inbox, or no longer.
 const NO_PORT: u32 = u32::MAX;
 
-/// Messages that follow each other in one lane, and have numbers that follow each other.
+/// Messages that follow each other in one lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     /// The receiver's key for the lane.
     pub(crate) key: u32,
     pub(crate) len: u32,
+    /// The number of the first message, if the mask has its lowest bit or is 0.
     pub(crate) first_seq: u64,
+    /// The numbers are `first_seq` plus the positions of these bits; 0 if they are adjacent.
+    pub(crate) mask: u64,
     /// The lane ends after this run.
     pub(crate) last: bool,
 }
@@ -83,6 +89,8 @@ pub(crate) struct Inbox {
 struct Entry {
     run: AtomicU64,
     first_seq: AtomicU64,
+    /// Written and read in masked runs only.
+    mask: AtomicU64,
 }
 
 impl Inbox {
@@ -187,8 +195,15 @@ impl InboxWriter {
         let (entry, lap) = self.inbox.entry(self.tail);
         // Relaxed, because the next store releases it.
         entry.first_seq.store(run.first_seq, Relaxed);
-        let last = if run.last { LAST } else { 0 };
-        let word = lap | last | u64::from(run.key) << LANE_SHIFT | u64::from(run.len);
+        let mut word = lap | u64::from(run.key) << LANE_SHIFT | u64::from(run.len);
+        if run.last {
+            word |= LAST;
+        }
+        if run.mask != 0 {
+            word |= MASKED;
+            // Relaxed: see above.
+            entry.mask.store(run.mask, Relaxed);
+        }
         // Release: pairs with `InboxReader::next`; passes on the slots of the run, too.
         entry.run.store(word, ord!("inbox.entry.publish", Release));
         self.tail += 1;
@@ -244,6 +259,14 @@ impl InboxReader {
         &self.inbox
     }
 
+    /// Whether there is anything to read.
+    #[inline]
+    pub(crate) fn has_something(&self) -> bool {
+        let (entry, lap) = self.inbox.entry(self.head);
+        // Relaxed, both: whoever relies on "nothing" holds the core, under which both are written.
+        entry.run.load(Relaxed) & LAP == lap || self.inbox.overflow.load(Relaxed) != 0
+    }
+
     /// The next run, if one is there, and whether somebody waited for its place: then the caller has to kick.
     pub(crate) fn next(&mut self) -> Option<(Run, bool)> {
         let (entry, lap) = self.inbox.entry(self.head);
@@ -257,6 +280,8 @@ impl InboxReader {
             len: (word & LEN_MASK) as u32,
             // Relaxed: written before the word that was just acquired.
             first_seq: entry.first_seq.load(Relaxed),
+            // Relaxed: see above.
+            mask: if word & MASKED != 0 { entry.mask.load(Relaxed) } else { 0 },
             last: word & LAST != 0,
         };
         self.head += 1;

@@ -246,6 +246,13 @@ impl LaneState {
         }
     }
 
+    /// Whether somebody wants to hear of the next message. Settled for whoever holds the core: see the table above.
+    #[inline]
+    pub(crate) fn is_wanted(&self) -> bool {
+        // Relaxed: see `clear_want`.
+        self.sender.attention.load(Relaxed) & WANT != 0
+    }
+
     /// Everything before `position` has its number, the last of them `last`.
     #[inline]
     pub(crate) fn stamp(&self, position: u64, last: u64) {

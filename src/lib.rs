@@ -85,6 +85,7 @@ mod inbox;
 mod lane;
 mod order;
 mod park;
+mod ready;
 #[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
 mod ring;
 

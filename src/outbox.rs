@@ -252,10 +252,14 @@ impl<T: Send + 'static> Way<T> for Branch<'_, T> {
         producer.state().publish(producer.tail());
         self.ring.state().publish(*self.tail);
         let attention = producer.state().attention();
-        if self.ring.state().attention() & WANT != 0 {
-            self.shared.kick();
+        if (attention | self.ring.state().attention()) & WANT != 0 {
+            // The dispatcher looks at the ring, not at the lanes.
+            self.shared.speak_up(self.ring.state());
         }
-        if attention == 0 { Vec::new() } else { heed(self.shared, producer, attention, count) }
+        match attention & !WANT {
+            0 => Vec::new(),
+            attention => heed(self.shared, producer, attention, count),
+        }
     }
 
     fn wait_for_room(&mut self) -> bool {

@@ -7,7 +7,9 @@
 //! A receiver that goes to sleep asks for attention on the lanes from which it has had runs since it last slept.
 //! On every other lane somebody else has it asked for, or has yet to give the receiver a run.
 
+mod look;
 mod reader;
+mod short;
 
 use std::fmt;
 use std::time::Duration;
@@ -15,12 +17,12 @@ use std::time::Duration;
 use crate::address::{Address, Port};
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::drive::{Shared, Step, Unfinished};
+use crate::drive::{Shared, Unfinished};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
 use crate::sync::Arc;
-use reader::Reader;
+use look::{Found, Look};
 
 /// Receives messages in the order of their numbers, and can read the clock on them.
 ///
@@ -45,11 +47,7 @@ use reader::Reader;
 pub struct Receiver<T: Send + 'static> {
     shared: Arc<Shared>,
     port: Arc<Port<T>>,
-    reader: Reader<T>,
-    /// The last number that the receiver was told, of a message or of the clock.
-    told: Seq,
-    /// It has been told its last clock.
-    ended: bool,
+    look: Look<T>,
 }
 
 /// What a receiver is told.
@@ -66,16 +64,10 @@ pub enum Event<T> {
     Clock(Seq),
 }
 
-/// What a look has found.
-enum Found<R> {
-    Something(R),
-    Closed,
-}
-
 impl<T: Send + 'static> Receiver<T> {
     pub(crate) fn new(shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
-        let reader = Reader::new(shared.clone(), port.clone());
-        Self { shared, port, reader, told: Seq::ZERO, ended: false }
+        let look = Look::new(shared.clone(), port.clone());
+        Self { shared, port, look }
     }
 
     /// The next message, waiting for one.
@@ -85,9 +77,9 @@ impl<T: Send + 'static> Receiver<T> {
     /// When it has closed.
     #[inline]
     pub fn recv(&mut self) -> Result<(Seq, T), RecvError> {
-        match self.take() {
+        match self.look.take_of_run() {
             Some(message) => Ok(message),
-            None => self.wait_for_message(None).map_err(|_| RecvError),
+            None => self.recv_next(None).map_err(|_| RecvError),
         }
     }
 
@@ -97,7 +89,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// When there is none, or it has closed.
     pub fn try_recv(&mut self) -> Result<(Seq, T), TryRecvError> {
-        self.without_waiting(Self::look_for_message)
+        self.without_waiting(Look::for_message)
     }
 
     /// The next message, waiting for `timeout` at the longest.
@@ -106,9 +98,9 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// When there was none in time, or it has closed.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<(Seq, T), RecvTimeoutError> {
-        match self.take() {
+        match self.look.take() {
             Some(message) => Ok(message),
-            None => self.wait_for_message(Deadline::after(timeout)),
+            None => self.recv_next(Deadline::after(timeout)),
         }
     }
 
@@ -127,10 +119,10 @@ impl<T: Send + 'static> Receiver<T> {
         if max == 0 {
             return Ok(0);
         }
-        if !self.reader.find_run() {
+        if !self.look.go_on() {
             self.wait_for_run()?;
         }
-        Ok(self.take_batch(max, f))
+        Ok(self.look.take_batch(max, f))
     }
 
     /// As [`recv_batch`](Self::recv_batch), if a message is there now. Runs a pass at most, and those asked for
@@ -151,8 +143,8 @@ impl<T: Send + 'static> Receiver<T> {
         if max == 0 {
             return Ok(0);
         }
-        self.without_waiting(Self::look_for_run)?;
-        Ok(self.take_batch(max, f))
+        self.without_waiting(Look::for_run)?;
+        Ok(self.look.take_batch(max, f))
     }
 
     /// The messages until it closes, waiting for each.
@@ -176,7 +168,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// When there is nothing new, or it has closed.
     pub fn try_recv_event(&mut self) -> Result<Event<T>, TryRecvError> {
-        self.without_waiting(Self::look_for_event)
+        self.without_waiting(Look::for_event)
     }
 
     /// As [`recv_event`](Self::recv_event), waiting for `timeout` at the longest.
@@ -191,17 +183,13 @@ impl<T: Send + 'static> Receiver<T> {
     /// Everything up to this number that was meant for this receiver after it joined, it has received. Never falls.
     /// Runs no pass.
     pub fn caught_up_to(&mut self) -> Seq {
-        // The clock first: what it covers was handed out before, so the look finds it.
-        let now = self.shared.board().clock.now();
-        let reached = self.reader.next_number().map_or(now, |number| number - 1);
-        // A message may be here before the clock has come to it.
-        self.told.max(Seq::new(reached))
+        self.look.caught_up_to()
     }
 
     /// Where the clock stood when the engine took this receiver in: whatever was sent to it and has a higher
     /// number, it receives. None until then.
     pub fn joined_at(&self) -> Option<Seq> {
-        self.reader.inbox().joined_at().map(Seq::new)
+        self.port.inbox.joined_at().map(Seq::new)
     }
 
     /// Names this receiver.
@@ -211,7 +199,7 @@ impl<T: Send + 'static> Receiver<T> {
 
     /// Whether no source is left, so that nothing will come but what was sent. Final.
     pub fn is_closed(&self) -> bool {
-        self.reader.inbox().is_closed() || self.shared.is_poisoned()
+        self.look.is_closed()
     }
 
     /// Messages sent to this receiver and not yet received, as of some moment during the call. Takes a lock, and
@@ -230,74 +218,16 @@ impl<T: Send + 'static> Receiver<T> {
         self.port.capacity.next_power_of_two()
     }
 
-    // ── what is there ──────────────────────────────────────────────────────────────────────────────────────
-
-    #[inline]
-    fn take(&mut self) -> Option<(Seq, T)> {
-        let message = self.reader.take()?;
-        self.told = message.0;
-        Some(message)
-    }
-
-    fn take_batch(&mut self, max: usize, mut f: impl FnMut(Seq, T)) -> usize {
-        let told = &mut self.told;
-        self.reader.take_batch(max, |seq, value| {
-            *told = seq;
-            f(seq, value);
-        })
-    }
-
-    // ── looks: what is there, with the clock and the end ───────────────────────────────────────────────────
-
-    /// The message that is there, or the news that none will come.
-    fn look_for_message(&mut self) -> Option<Found<(Seq, T)>> {
-        self.look(Self::take)
-    }
-
-    fn look_for_run(&mut self) -> Option<Found<()>> {
-        self.look(|receiver| receiver.reader.find_run().then_some(()))
-    }
-
-    fn look<R>(&mut self, take: impl Fn(&mut Self) -> Option<R>) -> Option<Found<R>> {
-        if let Some(found) = take(self) {
-            return Some(Found::Something(found));
-        }
-        if !self.is_closed() {
-            return None;
-        }
-        // Closed was read after the look that found nothing: only now is nothing final.
-        Some(take(self).map_or(Found::Closed, Found::Something))
-    }
-
-    fn look_for_event(&mut self) -> Option<Found<Event<T>>> {
-        if let Some((seq, value)) = self.take() {
-            return Some(Found::Something(Event::Message(seq, value)));
-        }
-        // The clock and the end first, then the look that counts: what they cover was handed out before.
-        let closed = self.is_closed();
-        let now = Seq::new(self.shared.board().clock.now());
-        if let Some((seq, value)) = self.take() {
-            return Some(Found::Something(Event::Message(seq, value)));
-        }
-        let news = now > self.told.max(self.joined_at().unwrap_or(now)) && !self.ended;
-        self.ended = closed;
-        if news {
-            self.told = now;
-            return Some(Found::Something(Event::Clock(now)));
-        }
-        closed.then_some(Found::Closed)
-    }
-
     // ── waits ──────────────────────────────────────────────────────────────────────────────────────────────
 
     fn without_waiting<R>(
         &mut self,
-        look: impl Fn(&mut Self) -> Option<Found<R>>,
+        find: impl Fn(&mut Look<T>) -> Option<Found<R>>,
     ) -> Result<R, TryRecvError> {
-        let mut found = look(self);
+        let mut found = find(&mut self.look);
         if found.is_none() {
             self.shared.drive();
-            found = look(self);
+            found = find(&mut self.look);
         }
         match found {
             Some(Found::Something(found)) => Ok(found),
@@ -306,49 +236,43 @@ impl<T: Send + 'static> Receiver<T> {
         }
     }
 
-    #[cold]
-    fn wait_for_message(
-        &mut self,
-        deadline: Option<Deadline>,
-    ) -> Result<(Seq, T), RecvTimeoutError> {
-        self.wait(deadline, Self::look_for_message)
+    /// The next message, when the run at hand is read to its end.
+    fn recv_next(&mut self, deadline: Option<Deadline>) -> Result<(Seq, T), RecvTimeoutError> {
+        if self.look.go_on()
+            && let Some(message) = self.look.take_of_run()
+        {
+            return Ok(message);
+        }
+        self.wait(deadline, Look::for_message)
     }
 
     #[cold]
     fn wait_for_run(&mut self) -> Result<(), RecvError> {
-        self.wait(None, Self::look_for_run).map_err(|_| RecvError)
+        self.wait(None, Look::for_run).map_err(|_| RecvError)
     }
 
+    #[inline]
     fn wait<R>(
         &mut self,
         deadline: Option<Deadline>,
-        look: impl Fn(&mut Self) -> Option<Found<R>>,
+        find: impl Fn(&mut Look<T>) -> Option<Found<R>>,
     ) -> Result<R, RecvTimeoutError> {
-        let (shared, inbox) = (self.shared.clone(), self.reader.inbox().clone());
-        let found = shared.wait(inbox.parker(), deadline, |step| self.step(step, &look));
-        finish(found)
+        let Self { shared, port, look } = self;
+        if let Some(found) = look.go_the_short_way(&find) {
+            return finish(Ok(found));
+        }
+        finish(shared.wait(port.inbox.parker(), deadline, |step| look.step(step, &find)))
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<T>, RecvTimeoutError> {
-        let (shared, inbox) = (self.shared.clone(), self.reader.inbox().clone());
-        let found = shared
-            .wait_for_clock(inbox.parker(), deadline, |step| self.step(step, Self::look_for_event));
-        finish(found)
-    }
-
-    /// A step of a wait.
-    fn step<R>(
-        &mut self,
-        step: Step,
-        look: impl Fn(&mut Self) -> Option<Found<R>>,
-    ) -> Option<Found<R>> {
-        match step {
-            Step::Look => look(self),
-            Step::Arm => {
-                self.reader.ask_for_attention();
-                None
-            }
+        let Self { shared, port, look } = self;
+        if let Some(found) = look.for_event().or_else(|| look.go_the_short_way(Look::for_event)) {
+            return finish(Ok(found));
         }
+        let parker = port.inbox.parker();
+        let found =
+            shared.wait_for_clock(parker, deadline, |step| look.step(step, Look::for_event));
+        finish(found)
     }
 }
 
@@ -373,7 +297,7 @@ impl<T: Send + 'static> Drop for Receiver<T> {
             // Its sender may wait for room that will not come; before any destructor runs, which might wait for it.
             lane.state().parker().wake();
         }
-        let inbox = self.reader.inbox().clone();
+        let inbox = self.port.inbox.clone();
         self.shared.announce(Change::Leave { inbox });
         let mut panic = None;
         for lane in &lanes {
@@ -387,7 +311,7 @@ impl<T: Send + 'static> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
             .field("name", &self.port.name)
-            .field("told", &self.told)
+            .field("told", &self.look.told())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
     }

@@ -95,7 +95,9 @@ impl<T> Lane<T> {
         // SAFETY: `slots` is written once, before the first publication, and both sides come here only after it:
         // the producer wrote it, the consumer holds a grant (I2). So nobody writes it during this borrow.
         let slots = self.slots.with(|slots| unsafe { &**slots });
-        &slots[position as usize & (self.capacity - 1)]
+        debug_assert_eq!(slots.len(), self.capacity);
+        // SAFETY: there are `capacity` slots, a power of two, so the masked position is below their number.
+        unsafe { slots.get_unchecked(position as usize & (self.capacity - 1)) }
     }
 
     /// Moves the value out of a slot.
@@ -308,6 +310,18 @@ impl<T> Consumer<T> {
     #[inline]
     pub(crate) fn has_more(&self) -> bool {
         self.head != self.granted
+    }
+
+    /// Whether more was published than was handed out.
+    #[inline]
+    pub(crate) fn speaks(&self) -> bool {
+        self.lane.state.published().0 != self.granted
+    }
+
+    /// Whether its numbers lie in the order of an outbox.
+    #[inline]
+    pub(crate) fn is_of_outbox(&self) -> bool {
+        self.lane.order.is_some()
     }
 
     /// Frees the slots of what was taken.

@@ -175,7 +175,7 @@ impl<T: Send + 'static> Sender<T> {
     fn publish_and_wait(&mut self) -> Result<Seq, T> {
         let producer = &mut self.outlet.producer;
         if producer.publish() & WANT != 0 {
-            self.shared.kick();
+            self.shared.speak_up(producer.state());
         }
         let tail = producer.tail();
         let (state, clock) = (producer.state(), &self.shared.board().clock);
@@ -335,7 +335,7 @@ pub(crate) fn heed<T>(
     count: usize,
 ) -> Vec<T> {
     if attention & WANT != 0 {
-        shared.kick();
+        shared.speak_up(producer.state());
     }
     if attention & (GONE | POISONED) == 0 {
         return Vec::new();

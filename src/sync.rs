@@ -21,7 +21,8 @@ pub(crate) use std::sync::atomic::Ordering;
 #[cfg(loom)]
 pub(crate) use imp::Site;
 pub(crate) use imp::atomic;
-pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, Signal, UnsafeCell, YIELDS};
+pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, READY_WIDTH, Signal, UnsafeCell, YIELDS};
+pub(crate) use imp::{LOOKS, PATIENCE};
 pub(crate) use imp::{give_way, pause, yield_now};
 
 /// The form of the barrier in use, for reports.
@@ -199,8 +200,16 @@ mod imp {
     /// then this many looks with a yield between them. More threads than cores make longer spinning a disaster.
     pub(crate) const YIELDS: u32 = 8;
 
+    /// A receiver that goes the short way looks this often,
+    pub(crate) const LOOKS: u32 = 32;
+    /// the first times without the core.
+    pub(crate) const PATIENCE: u32 = 4;
+
     /// A caller goes on for others for this many passes; then the baton goes on.
     pub(crate) const EXTRA_PASSES: usize = 4;
+
+    /// Bits that are used of each word of the ready set.
+    pub(crate) const READY_WIDTH: usize = 64;
 
     /// A cell whose contents are reached through closures, so that loom's has the same shape.
     #[derive(Debug, Default)]
@@ -267,8 +276,13 @@ mod imp {
     /// A model would only repeat itself: it sleeps at once.
     pub(crate) const PAUSES: u32 = 0;
     pub(crate) const YIELDS: u32 = 0;
+    /// The short way is short.
+    pub(crate) const LOOKS: u32 = 1;
+    pub(crate) const PATIENCE: u32 = 0;
     /// And the baton goes on at once, or no model would come that far.
     pub(crate) const EXTRA_PASSES: usize = 0;
+    /// Each word that a model has makes it slower.
+    pub(crate) const READY_WIDTH: usize = 2;
 
     pub(crate) fn pause() {
         yield_now();

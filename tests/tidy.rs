@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("lane", 1),
     ("order", 1),
     ("park", 1),
+    ("ready", 1),
     ("ring", 1),
     ("dispatcher", 2),
     ("address", 3),

@@ -26,6 +26,8 @@ pub(super) struct Port {
     pub(super) gone: bool,
     /// Sources that have waited and that this pass has yet to serve: so many entries are theirs.
     pub(super) promised: u64,
+    /// Entries that the window which is being numbered will need.
+    pub(super) reserved: u64,
     /// It stands in the dispatcher's list of full ports.
     pub(super) is_full: bool,
     /// It stands in the list of ports that this pass has given something.
@@ -42,6 +44,7 @@ impl Port {
             references: 0,
             gone: false,
             promised: 0,
+            reserved: 0,
             is_full: false,
             touched: false,
         }
@@ -81,7 +84,8 @@ impl Port {
     /// Whether a source has to wait: there is no room but what is promised to others, or others wait. One that has
     /// waited itself (`served`) waits for neither.
     pub(super) fn must_wait(&mut self, served: bool) -> bool {
-        (!served && self.has_waiting()) || self.room() <= if served { 0 } else { self.promised }
+        let taken = self.reserved + if served { 0 } else { self.promised };
+        (!served && self.has_waiting()) || self.room() <= taken
     }
 
     /// Notes that its receiver may have to be woken.

@@ -14,13 +14,21 @@ pub(super) struct Source {
     pub(super) seen: u64,
     /// The author had ended when this was collected; `seen` is final.
     pub(super) ended: bool,
+    /// The last pass that found something to number.
+    pub(super) spoke: u64,
+    /// It may go cold: the ready set has a place for it.
+    pub(super) cools: bool,
 }
 
-/// Whether a source is looked at.
+/// Whether a source is looked at. For the first three see [`heat`](super::heat).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// By each pass.
-    Scanned,
+    Hot,
+    /// By each pass, for the time being.
+    Candidate,
+    /// When it speaks up.
+    Cold,
     /// It has waited, there is room, and it has yet to take its turn: it goes before those that still wait.
     Served { port: usize },
     /// When its inbox has room.
@@ -29,7 +37,7 @@ pub(super) enum Phase {
 
 impl Phase {
     pub(super) fn is_scanned(self) -> bool {
-        !matches!(self, Self::Waiting { .. })
+        !matches!(self, Self::Cold | Self::Waiting { .. })
     }
 }
 
@@ -61,6 +69,8 @@ pub(super) struct Target {
     pub(super) removed: bool,
     /// What is left of it stands in its inbox's overflow list.
     pub(super) in_overflow: bool,
+    /// Its messages in the window that is being numbered.
+    pub(super) mask: u64,
 }
 
 impl Target {
@@ -71,8 +81,8 @@ impl Target {
 }
 
 impl Source {
-    pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, phase: Phase::Scanned, stamped: 0, seen: 0, ended: false }
+    pub(super) fn new(kind: Kind, cools: bool) -> Self {
+        Self { kind, phase: Phase::Hot, stamped: 0, seen: 0, ended: false, spoke: 0, cools }
     }
 
     /// The indices that the author publishes.
@@ -83,12 +93,15 @@ impl Source {
         }
     }
 
-    /// Looks how far the author has come. True if there is something to do.
-    pub(super) fn collect(&mut self) -> bool {
+    /// Looks how far the author has come. True if there is something to do. If not, writes nothing.
+    #[inline]
+    pub(super) fn collect(&mut self, pass: u64) -> bool {
         let (seen, ended) = self.state().published();
-        self.seen = seen;
-        self.ended = ended;
-        ended || seen != self.stamped
+        if seen == self.stamped && !ended {
+            return false;
+        }
+        (self.seen, self.ended, self.spoke) = (seen, ended, pass);
+        true
     }
 
     /// This pass leaves it alone.

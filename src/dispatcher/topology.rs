@@ -65,9 +65,12 @@ impl Core {
     }
 
     fn add_source(&mut self, kind: Kind) {
-        let id = self.sources.insert(Source::new(kind));
-        self.sources[id].state().set_id(id_of(id));
-        self.scan.push(id);
+        let entry = self.sources.vacant_entry();
+        let id = entry.key();
+        let cools = self.board.ready.admit(id);
+        let source = entry.insert(Source::new(kind, cools));
+        source.state().set_id(id_of(id));
+        self.scan.join(id, source, self.passes);
     }
 
     fn add_target(
@@ -90,16 +93,15 @@ impl Core {
             outlets.targets.resize_with(index + 1, || None);
         }
         outlets.targets[index] =
-            Some(Target { lane, to, stamped: 0, removed: false, in_overflow: false });
+            Some(Target { lane, to, stamped: 0, removed: false, in_overflow: false, mask: 0 });
     }
 
     /// A source has ended: it waits no longer.
     fn look_again(&mut self, state: &LaneState) {
         let Some(id) = state.id() else { return };
         let source = &mut self.sources[id as usize];
-        if let Phase::Waiting { .. } = source.phase {
-            source.phase = Phase::Scanned;
-            self.scan.push(id as usize);
+        if let Phase::Waiting { .. } | Phase::Cold = source.phase {
+            self.scan.add(id as usize, source);
         }
     }
 
@@ -123,8 +125,7 @@ impl Core {
         let port = &mut self.ports[id];
         port.gone = true;
         while let Some(waiting) = port.next_waiting(&self.sources) {
-            self.sources[waiting].phase = Phase::Scanned;
-            self.scan.push(waiting);
+            self.scan.add(waiting, &mut self.sources[waiting]);
         }
         self.forget_if_unused(id);
     }

@@ -5,20 +5,27 @@
 
 use super::Seq;
 use crate::address::Port;
+use crate::dispatcher::{Core, Short};
 use crate::drive::Shared;
-use crate::inbox::{Inbox, InboxReader};
+use crate::inbox::{Inbox, InboxReader, Run};
 use crate::order::Walk;
 use crate::ring::Consumer;
 use crate::sync::{Arc, Ordering::Relaxed};
+
+/// A run up to this length says that messages come one by one, so that the next is worth waiting for.
+const BRISK: u64 = 8;
 
 /// See the module's documentation.
 pub(super) struct Reader<T> {
     shared: Arc<Shared>,
     port: Arc<Port<T>>,
     inbox: InboxReader,
-    /// The lanes that have spoken, by key.
+    /// The lane of the last run, which may be read to its end.
+    current: Option<Current<T>>,
+    /// The last run was short: the next message may be waited for in the same lane.
+    is_brisk: bool,
+    /// The other lanes that have spoken, by key.
     lanes: Vec<Option<Consumer<T>>>,
-    run: Option<CurrentRun>,
     /// What was taken from the overflow list and not yet read: its oldest record, by key.
     rest: Option<u32>,
     /// Keys of lanes that had a run since the receiver last slept,
@@ -27,18 +34,21 @@ pub(super) struct Reader<T> {
     is_heard: Vec<bool>,
 }
 
-/// The run at hand. How much of it is left the lane's consumer knows.
-struct CurrentRun {
+/// A lane and its run at hand. How much of that is left the consumer knows.
+struct Current<T> {
     key: u32,
     last: bool,
+    lane: Consumer<T>,
     numbers: Numbers,
 }
 
 enum Numbers {
     /// The next message has this one.
     Adjacent(u64),
+    /// The next message has `first` plus the position of the lowest bit.
+    Masked { first: u64, mask: u64 },
     /// As they stand in the rest of an outbox's order ring.
-    Walk(Walk),
+    Walk(Box<Walk>),
 }
 
 impl<T: Send + 'static> Reader<T> {
@@ -48,8 +58,9 @@ impl<T: Send + 'static> Reader<T> {
             shared,
             port,
             inbox,
+            current: None,
+            is_brisk: false,
             lanes: Vec::new(),
-            run: None,
             rest: None,
             heard: Vec::new(),
             is_heard: Vec::new(),
@@ -63,40 +74,32 @@ impl<T: Send + 'static> Reader<T> {
     /// The next message that is there, with its number; its slot is given back.
     #[inline]
     pub(super) fn take(&mut self) -> Option<(Seq, T)> {
-        loop {
-            if let Some(run) = &mut self.run {
-                let lane = self.lanes[run.key as usize].as_mut().expect("a run's lane is known");
-                if let Some(value) = lane.take() {
-                    let number = run.numbers.next();
-                    lane.give_back();
-                    return Some((Seq::new(number), value));
-                }
-            }
-            if !self.find_run() {
-                return None;
-            }
-        }
+        self.take_of_run().or_else(|| if self.find_run() { self.take_of_run() } else { None })
+    }
+
+    /// The next message of the run at hand.
+    #[inline]
+    pub(super) fn take_of_run(&mut self) -> Option<(Seq, T)> {
+        let Current { lane, numbers, .. } = self.current.as_mut()?;
+        let value = lane.take()?;
+        lane.give_back();
+        Some((Seq::new(numbers.next()), value))
     }
 
     /// Hands up to `max` of those that are there to `f`; how many.
     pub(super) fn take_batch(&mut self, max: usize, mut f: impl FnMut(Seq, T)) -> usize {
         let batch = Batch { reader: self };
         let mut taken = 0;
-        while taken < max {
-            let reader = &mut *batch.reader;
-            let Some(run) = &mut reader.run else { break };
-            let lane = reader.lanes[run.key as usize].as_mut().expect("a run's lane is known");
+        while taken < max && batch.reader.find_run() {
+            let Some(Current { lane, numbers, .. }) = &mut batch.reader.current else { break };
             while taken < max
                 && let Some(value) = lane.take()
             {
                 lane.give_back_quarter();
                 taken += 1;
-                f(Seq::new(run.numbers.next()), value);
+                f(Seq::new(numbers.next()), value);
             }
-            if taken < max {
-                lane.give_back();
-                reader.find_run();
-            }
+            lane.give_back();
         }
         taken
     }
@@ -105,21 +108,30 @@ impl<T: Send + 'static> Reader<T> {
     pub(super) fn ask_for_attention(&mut self) {
         for key in self.heard.drain(..) {
             self.is_heard[key as usize] = false;
-            if let Some(lane) = &self.lanes[key as usize] {
+            let current = self.current.as_ref().filter(|current| current.key == key);
+            let lane = current.map(|current| &current.lane);
+            if let Some(lane) = lane.or(self.lanes[key as usize].as_ref()) {
                 lane.state().set_want();
             }
         }
     }
 
+    /// Whether the run at hand has something left.
+    #[inline]
+    pub(super) fn has_more(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.lane.has_more())
+    }
+
     /// Makes sure that the run at hand has something left: goes on to the next if not. False if there is none.
     pub(super) fn find_run(&mut self) -> bool {
         loop {
-            if let Some(run) = &self.run {
-                let lane = self.lanes[run.key as usize].as_ref().expect("a run's lane is known");
+            if let Some(Current { key, last, lane, .. }) = &self.current {
                 if lane.has_more() {
                     return true;
                 }
-                self.finish_run();
+                if *last {
+                    self.finish_lane(*key);
+                }
             }
             if !self.next_run() {
                 return false;
@@ -127,14 +139,13 @@ impl<T: Send + 'static> Reader<T> {
         }
     }
 
-    /// The run at hand is read to its end.
-    fn finish_run(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        if run.last {
-            // Its slots go back to nobody. Then the key is free for another lane.
-            drop(self.lanes[run.key as usize].take());
-            self.port.withdraw(run.key);
-        }
+    /// The last run of the current lane is read to its end.
+    #[cold]
+    fn finish_lane(&mut self, key: u32) {
+        // Its slots go back to nobody. Then the key is free for another lane.
+        self.current = None;
+        self.is_brisk = false;
+        self.port.withdraw(key);
     }
 
     /// Takes up the next run: of the overflow list, if one was taken; of the inbox; of a new overflow list, when the
@@ -164,7 +175,11 @@ impl<T: Send + 'static> Reader<T> {
         if waited {
             self.shared.kick();
         }
-        self.begin(run.key, u64::from(run.len), run.last, Numbers::Adjacent(run.first_seq));
+        let numbers = match run {
+            Run { first_seq, mask: 0, .. } => Numbers::Adjacent(first_seq),
+            Run { first_seq: first, mask, .. } => Numbers::Masked { first, mask },
+        };
+        self.begin(run.key, u64::from(run.len), run.last, numbers);
         true
     }
 
@@ -197,24 +212,70 @@ impl<T: Send + 'static> Reader<T> {
         match lane.order() {
             None => self.begin(key, end - start, true, Numbers::Adjacent(first_seq)),
             Some((ring, target)) => {
-                let walk = Walk::new(ring.clone(), *target, start, end, first_seq);
+                let walk = Box::new(Walk::new(ring.clone(), *target, start, end, first_seq));
                 self.begin(key, walk.len(), true, Numbers::Walk(walk));
             }
         }
     }
 
     /// Begins a run of `len` messages of a lane, which the receiver may meet with it.
+    #[inline]
     fn begin(&mut self, key: u32, len: u64, last: bool, numbers: Numbers) {
+        if self.current.as_ref().is_none_or(|current| current.key != key) {
+            self.turn_to(key);
+        }
+        let Some(current) = &mut self.current else { return };
+        current.lane.grant(len);
+        (current.last, current.numbers) = (last, numbers);
+        self.is_brisk = len <= BRISK && !last && !current.lane.is_of_outbox();
+        if !std::mem::replace(&mut self.is_heard[key as usize], true) {
+            self.heard.push(key);
+        }
+    }
+
+    /// Makes a lane the current one.
+    fn turn_to(&mut self, key: u32) {
         let index = key as usize;
         if self.lanes.len() <= index {
             self.lanes.resize_with(index + 1, || None);
             self.is_heard.resize(index + 1, false);
         }
-        self.lanes[index].get_or_insert_with(|| Consumer::new(self.port.lane(key))).grant(len);
-        if !std::mem::replace(&mut self.is_heard[index], true) {
-            self.heard.push(key);
+        let known = self.lanes[index].take();
+        let lane = known.unwrap_or_else(|| Consumer::new(self.port.lane(key)));
+        let next = Current { key, last: false, lane, numbers: Numbers::Adjacent(0) };
+        if let Some(current) = self.current.replace(next) {
+            self.lanes[current.key as usize] = Some(current.lane);
         }
-        self.run = Some(CurrentRun { key, last, numbers });
+    }
+
+    /// Whether the current lane has a message that was not handed out yet, which may be had the short way.
+    #[inline]
+    pub(super) fn own_lane_speaks(&self) -> bool {
+        self.is_brisk && self.current.as_ref().is_some_and(|current| current.lane.speaks())
+    }
+
+    #[inline]
+    pub(super) fn is_brisk(&self) -> bool {
+        self.is_brisk
+    }
+
+    /// As the holder of the core: true if there is something to read now, which may have been stamped here; false if
+    /// it takes a full pass; none if there is nothing yet.
+    #[inline]
+    pub(super) fn look_alone(&mut self, core: &mut Core) -> Option<bool> {
+        if self.rest.is_some() || self.inbox.has_something() {
+            return Some(true);
+        }
+        let Current { key, lane, .. } = self.current.as_ref()?;
+        debug_assert!(!lane.has_more(), "what is at hand comes first");
+        if !lane.speaks() {
+            return None;
+        }
+        let Some(Short { len, first_seq }) = core.stamp_own(lane.state()) else {
+            return Some(false);
+        };
+        self.begin(*key, len, false, Numbers::Adjacent(first_seq));
+        Some(true)
     }
 
     /// The number of the next message that is there.
@@ -222,7 +283,7 @@ impl<T: Send + 'static> Reader<T> {
         if !self.find_run() {
             return None;
         }
-        self.run.as_mut().map(|run| run.numbers.peek())
+        self.current.as_mut().map(|current| current.numbers.peek())
     }
 }
 
@@ -234,6 +295,11 @@ impl Numbers {
                 *next += 1;
                 *next - 1
             }
+            Self::Masked { first, mask } => {
+                let number = *first + u64::from(mask.trailing_zeros());
+                *mask &= *mask - 1;
+                number
+            }
             Self::Walk(walk) => walk.next(),
         }
     }
@@ -241,6 +307,7 @@ impl Numbers {
     fn peek(&mut self) -> u64 {
         match self {
             Self::Adjacent(next) => *next,
+            Self::Masked { first, mask } => *first + u64::from(mask.trailing_zeros()),
             Self::Walk(walk) => walk.peek(),
         }
     }
@@ -253,10 +320,8 @@ struct Batch<'a, T> {
 
 impl<T> Drop for Batch<'_, T> {
     fn drop(&mut self) {
-        if let Some(run) = &self.reader.run
-            && let Some(lane) = &mut self.reader.lanes[run.key as usize]
-        {
-            lane.give_back();
+        if let Some(current) = &mut self.reader.current {
+            current.lane.give_back();
         }
     }
 }
