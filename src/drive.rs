@@ -224,7 +224,7 @@ impl Shared {
     #[cold]
     pub(crate) fn speak_up(&self, source: &LaneState) {
         // Without an index the dispatcher has yet to look at it, after a heavy barrier: see `dispatcher/heat.rs`.
-        if let Some(id) = source.id() {
+        if let Some(id) = source.id_to_raise() {
             self.board.ready.raise(id as usize);
         }
         self.kick();

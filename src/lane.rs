@@ -263,8 +263,14 @@ impl LaneState {
     }
 
     pub(crate) fn set_id(&self, id: u32) {
-        // Relaxed: read by the dispatcher alone, under the same lock.
-        self.id.store(id, Relaxed);
+        // Release: pairs with `id_to_raise`.
+        self.id.store(id, ord!("lane.id.publish", Release));
+    }
+
+    /// The dispatcher's number for this lane, for the author that speaks up.
+    pub(crate) fn id_to_raise(&self) -> Option<u32> {
+        // Acquire: pairs with `set_id`: the ready set has its place for this number.
+        Some(self.id.load(ord!("lane.id.read", Acquire))).filter(|&id| id < RELEASED)
     }
 
     pub(crate) fn release(&self) {
@@ -274,7 +280,7 @@ impl LaneState {
 
     /// The dispatcher's number for this lane, while it has one.
     pub(crate) fn id(&self) -> Option<u32> {
-        // Relaxed: see `set_id`.
+        // Relaxed: for the dispatcher, which wrote it under the same lock.
         Some(self.id.load(Relaxed)).filter(|&id| id < RELEASED)
     }
 

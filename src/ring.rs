@@ -272,12 +272,15 @@ pub(crate) struct Consumer<T> {
     granted: u64,
     /// The head as published.
     published: u64,
+    /// In a batch slots go back when there are so many.
+    quarter: u64,
 }
 
 impl<T> Consumer<T> {
     /// The reading end. At most one is ever made for a lane, by its receiver.
     pub(crate) fn new(lane: Arc<Lane<T>>) -> Self {
-        Self { lane, head: 0, granted: 0, published: 0 }
+        let quarter = (lane.capacity as u64).div_ceil(4);
+        Self { lane, head: 0, granted: 0, published: 0, quarter }
     }
 
     pub(crate) fn state(&self) -> &LaneState {
@@ -312,10 +315,31 @@ impl<T> Consumer<T> {
         self.head != self.granted
     }
 
-    /// Whether more was published than was handed out.
+    /// Moves up to `max` messages of the run out; how many. Frees their slots at each quarter of the lane.
     #[inline]
-    pub(crate) fn speaks(&self) -> bool {
-        self.lane.state.published().0 != self.granted
+    pub(crate) fn take_each(&mut self, max: usize, mut f: impl FnMut(T)) -> usize {
+        let start = self.head;
+        let end = self.granted.min(start.saturating_add(max as u64));
+        while self.head < end {
+            let stop = end.min(self.published + self.quarter);
+            while self.head < stop {
+                // SAFETY: as in `take`: head < granted, and counted as taken before `f` runs.
+                let value = unsafe { self.lane.read(self.head) };
+                self.head += 1;
+                f(value);
+            }
+            if self.head == self.published + self.quarter {
+                self.give_back();
+            }
+        }
+        (self.head - start) as usize
+    }
+
+    /// How many messages were published and not yet handed out.
+    #[inline]
+    pub(crate) fn waiting(&self) -> u64 {
+        // Not below what was granted, but for a leaving receiver.
+        self.lane.state.published().0.saturating_sub(self.granted)
     }
 
     /// Whether its numbers lie in the order of an outbox.
@@ -330,14 +354,6 @@ impl<T> Consumer<T> {
         if self.published != self.head {
             self.published = self.head;
             self.lane.state.give_back(self.head);
-        }
-    }
-
-    /// Frees slots while a batch goes on: at each quarter of the lane.
-    #[inline]
-    pub(crate) fn give_back_quarter(&mut self) {
-        if self.head - self.published >= (self.lane.capacity as u64).div_ceil(4) {
-            self.give_back();
         }
     }
 }

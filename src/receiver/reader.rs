@@ -15,6 +15,13 @@ use crate::sync::{Arc, Ordering::Relaxed};
 /// A run up to this length says that messages come one by one, so that the next is worth waiting for.
 const BRISK: u64 = 8;
 
+/// So many are worth taking the core for if there is no other lane; few are not, when messages come in crowds: a pass
+/// would hand out what all the others have, too.
+const MANY: u64 = 32;
+
+/// However many there are.
+const NEVER: u64 = u64::MAX;
+
 /// See the module's documentation.
 pub(super) struct Reader<T> {
     shared: Arc<Shared>,
@@ -22,10 +29,12 @@ pub(super) struct Reader<T> {
     inbox: InboxReader,
     /// The lane of the last run, which may be read to its end.
     current: Option<Current<T>>,
-    /// The last run was short: the next message may be waited for in the same lane.
-    is_brisk: bool,
-    /// The other lanes that have spoken, by key.
+    /// With so many messages of the same lane the short way is worth going.
+    short: u64,
+    /// The other lanes that have spoken, by key,
     lanes: Vec<Option<Consumer<T>>>,
+    /// and how many they are.
+    others: usize,
     /// What was taken from the overflow list and not yet read: its oldest record, by key.
     rest: Option<u32>,
     /// Keys of lanes that had a run since the receiver last slept,
@@ -59,8 +68,9 @@ impl<T: Send + 'static> Reader<T> {
             port,
             inbox,
             current: None,
-            is_brisk: false,
+            short: NEVER,
             lanes: Vec::new(),
+            others: 0,
             rest: None,
             heard: Vec::new(),
             is_heard: Vec::new(),
@@ -92,13 +102,7 @@ impl<T: Send + 'static> Reader<T> {
         let mut taken = 0;
         while taken < max && batch.reader.find_run() {
             let Some(Current { lane, numbers, .. }) = &mut batch.reader.current else { break };
-            while taken < max
-                && let Some(value) = lane.take()
-            {
-                lane.give_back_quarter();
-                taken += 1;
-                f(Seq::new(numbers.next()), value);
-            }
+            taken += lane.take_each(max - taken, |value| f(Seq::new(numbers.next()), value));
             lane.give_back();
         }
         taken
@@ -144,7 +148,7 @@ impl<T: Send + 'static> Reader<T> {
     fn finish_lane(&mut self, key: u32) {
         // Its slots go back to nobody. Then the key is free for another lane.
         self.current = None;
-        self.is_brisk = false;
+        self.short = NEVER;
         self.port.withdraw(key);
     }
 
@@ -227,7 +231,12 @@ impl<T: Send + 'static> Reader<T> {
         let Some(current) = &mut self.current else { return };
         current.lane.grant(len);
         (current.last, current.numbers) = (last, numbers);
-        self.is_brisk = len <= BRISK && !last && !current.lane.is_of_outbox();
+        self.short = match last || current.lane.is_of_outbox() {
+            true => NEVER,
+            false if len <= BRISK => 1,
+            false if self.others == 0 => MANY,
+            false => NEVER,
+        };
         if !std::mem::replace(&mut self.is_heard[key as usize], true) {
             self.heard.push(key);
         }
@@ -241,22 +250,26 @@ impl<T: Send + 'static> Reader<T> {
             self.is_heard.resize(index + 1, false);
         }
         let known = self.lanes[index].take();
+        self.others -= usize::from(known.is_some());
         let lane = known.unwrap_or_else(|| Consumer::new(self.port.lane(key)));
         let next = Current { key, last: false, lane, numbers: Numbers::Adjacent(0) };
         if let Some(current) = self.current.replace(next) {
             self.lanes[current.key as usize] = Some(current.lane);
+            self.others += 1;
         }
     }
 
-    /// Whether the current lane has a message that was not handed out yet, which may be had the short way.
+    /// Whether the current lane has messages that were not handed out yet, and that are worth going the short way.
     #[inline]
     pub(super) fn own_lane_speaks(&self) -> bool {
-        self.is_brisk && self.current.as_ref().is_some_and(|current| current.lane.speaks())
+        self.short != NEVER
+            && self.current.as_ref().is_some_and(|current| current.lane.waiting() >= self.short)
     }
 
+    /// Whether messages come one by one, so that the next is worth waiting for in the same lane.
     #[inline]
     pub(super) fn is_brisk(&self) -> bool {
-        self.is_brisk
+        self.short == 1
     }
 
     /// As the holder of the core: true if there is something to read now, which may have been stamped here; false if
@@ -268,7 +281,7 @@ impl<T: Send + 'static> Reader<T> {
         }
         let Current { key, lane, .. } = self.current.as_ref()?;
         debug_assert!(!lane.has_more(), "what is at hand comes first");
-        if !lane.speaks() {
+        if lane.waiting() == 0 {
             return None;
         }
         let Some(Short { len, first_seq }) = core.stamp_own(lane.state()) else {
