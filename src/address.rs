@@ -14,7 +14,9 @@ use crate::board::Change;
 use crate::drive::Shared;
 use crate::error::AddressError;
 use crate::inbox::{Inbox, LANES_MAX};
+use crate::order::OrderRing;
 use crate::ring::{Lane, Producer};
+use crate::stats::{Census, ReceiverStats};
 use crate::sync::{Arc, Mutex};
 
 /// Names a receiver of `T`. Does not keep it open.
@@ -80,11 +82,13 @@ struct Table<T> {
     /// The receiver has left and taken all that was here.
     gone: bool,
     lanes: Slab<Arc<Lane<T>>>,
+    /// What lanes had received that are not here any more.
+    past: u64,
 }
 
 impl<T: Send + 'static> Port<T> {
     pub(crate) fn new(name: Option<Box<str>>, capacity: usize, inbox: usize) -> Arc<Self> {
-        let lanes = Mutex::new(Table { gone: false, lanes: Slab::new() });
+        let lanes = Mutex::new(Table { gone: false, lanes: Slab::new(), past: 0 });
         Arc::new(Self { inbox: Inbox::new(inbox), name, capacity, lanes })
     }
 
@@ -116,7 +120,10 @@ impl<T: Send + 'static> Port<T> {
 
     /// Frees the key of a lane of which no run is in the inbox, nor ever will be.
     pub(crate) fn withdraw(&self, key: u32) {
-        let lane = self.lanes.lock().lanes.try_remove(key as usize);
+        let mut table = self.lanes.lock();
+        let lane = table.lanes.try_remove(key as usize);
+        table.past += lane.as_ref().map_or(0, |lane| lane.state().counts().received);
+        drop(table);
         // Only now, outside the lock: it may be the last owner.
         drop(lane);
     }
@@ -136,6 +143,29 @@ impl<T: Send + 'static> Port<T> {
     /// Published messages that nobody has read.
     pub(crate) fn depth(&self) -> u64 {
         self.lanes.lock().lanes.iter().map(|(_, lane)| lane.state().depth()).sum()
+    }
+}
+
+impl<T: Send + 'static> Census for Port<T> {
+    fn id(&self) -> Option<usize> {
+        self.inbox.port()
+    }
+
+    fn count(&self, outbox: &dyn Fn(&OrderRing) -> Option<usize>) -> Option<ReceiverStats> {
+        let table = self.lanes.lock();
+        if table.gone {
+            return None;
+        }
+        let mut stats = ReceiverStats {
+            name: self.name.clone(),
+            received: table.past,
+            ..ReceiverStats::default()
+        };
+        for (_, lane) in &table.lanes {
+            let of = lane.order().map(|(ring, _)| &**ring);
+            stats.add(lane.state(), lane.capacity(), of.and_then(outbox));
+        }
+        Some(stats)
     }
 }
 

@@ -78,6 +78,8 @@ pub(crate) struct Core {
     /// Another pass is due.
     again: bool,
     passes: u64,
+    /// How often a receiver has stamped its own lane alone.
+    short_ways: u64,
 }
 
 /// What is to be done when the core has been let go of.
@@ -122,6 +124,7 @@ impl Core {
             opened: Vec::new(),
             again: false,
             passes: 0,
+            short_ways: 0,
         }
     }
 
@@ -138,9 +141,9 @@ impl Core {
         self.settle(stamped)
     }
 
-    /// How many passes there have been.
-    pub(crate) fn passes(&self) -> u64 {
-        self.passes
+    /// How many passes there have been, and how often a receiver has stamped its own lane alone.
+    pub(crate) fn turns(&self) -> (u64, u64) {
+        (self.passes, self.short_ways)
     }
 
     /// Finds what is to be stamped. The topology before the lanes: one that is published to was announced before.
@@ -162,6 +165,7 @@ impl Core {
                 let Some(id) = port.next_waiting(sources) else { break };
                 let source = &mut sources[id];
                 source.phase = Phase::Served { port: id_of_port };
+                source.state().stalls.end();
                 source.collect(*passes);
                 port.promised += 1;
                 work.push(id);

@@ -24,7 +24,9 @@ use crate::combine::{Combine, Held};
 use crate::dispatcher::{Core, Effects, Heat};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
+use crate::order::OrderRing;
 use crate::park::{self, Deadline, Parker};
+use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Ordering::Relaxed, PAUSES, YIELDS};
 
@@ -97,8 +99,13 @@ pub(crate) struct Shared {
     baton: AtomicBool,
     /// Calls of `kick`. Nothing reads it on the way of a message.
     kicks: AtomicU64,
+    /// For reports: all receivers, and all outboxes.
+    pub(crate) ports: Registry<dyn Census>,
+    pub(crate) rings: Registry<OrderRing>,
     /// The beginning of the timestamps, if they are on.
     began: Option<Instant>,
+    /// The first number is the one after this.
+    pub(crate) start: u64,
     /// Lanes and inboxes are this large unless said otherwise.
     pub(crate) capacity: usize,
     pub(crate) inbox: usize,
@@ -137,7 +144,10 @@ impl Shared {
             drive,
             baton: AtomicBool::new(false),
             kicks: AtomicU64::new(0),
+            ports: Registry::default(),
+            rings: Registry::default(),
             began: timestamps.then(park::now),
+            start,
             capacity,
             inbox,
         }
@@ -161,14 +171,14 @@ impl Shared {
         self.kicks.load(Relaxed)
     }
 
-    /// How many passes there have been; none if one is under way.
-    pub(crate) fn passes(&self) -> Option<u64> {
+    /// How many passes there have been, and short ways; none if one is under way.
+    pub(crate) fn turns(&self) -> Option<(u64, u64)> {
         let held = self.core.try_hold()?;
-        let passes = held.passes();
+        let turns = held.turns();
         if held.release() {
             self.kick();
         }
-        Some(passes)
+        Some(turns)
     }
 
     /// A change of the topology, and the kick that it owes.

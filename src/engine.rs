@@ -16,6 +16,7 @@ use crate::park::{Deadline, Parker};
 use crate::receiver::Receiver;
 use crate::ring::CAPACITY_MAX;
 use crate::sender::Sender;
+use crate::stats::{Census, Stats};
 use crate::sync::Arc;
 
 /// Messages that a lane holds unless said otherwise.
@@ -113,6 +114,12 @@ impl Engine {
     /// The clock.
     pub fn clock(&self) -> Clock {
         Clock { shared: self.shared.clone() }
+    }
+
+    /// How full everything is, how often what has happened, and who holds whom back. Takes short locks, and looks at
+    /// every lane: for a report now and then. Nothing is counted on the way of a message for it.
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.shared)
     }
 
     /// Runs a pass, and those that it finds due. True if they numbered anything, or another was due. For
@@ -282,6 +289,8 @@ impl<T: Send + 'static> Options<'_, T> {
     fn receiver_of(self, capacity: usize, inbox: usize) -> Receiver<T> {
         let shared = self.engine.shared.clone();
         let port = Port::new(self.name, capacity, inbox);
+        let counted: Arc<dyn Census> = port.clone();
+        shared.ports.add(&counted);
         shared.announce(Change::Receiver { inbox: port.inbox.clone() });
         Receiver::new(shared, port)
     }

@@ -66,6 +66,7 @@ pub(crate) struct LaneState {
     id: AtomicU32,
     /// Where the rest of an ended lane is noted if its inbox has no room.
     pub(crate) rest: Rest,
+    pub(crate) stalls: Stalls,
 }
 
 struct SenderLine {
@@ -93,6 +94,51 @@ pub(crate) struct Rest {
     /// The range: messages of a lane, or words of an outbox's order ring.
     pub(crate) start: AtomicU64,
     pub(crate) end: AtomicU64,
+}
+
+/// For reports: when this lane had to wait. Written on slow paths only.
+#[derive(Default)]
+pub(crate) struct Stalls {
+    /// How often: the sender for room in the lane, or the dispatcher for room in the inbox.
+    count: AtomicU64,
+    /// The dispatcher's number of the receiver whose full inbox it waits for, + 1; or 0.
+    held_by: AtomicU32,
+}
+
+impl Stalls {
+    /// The sender waits for room.
+    pub(crate) fn count(&self) {
+        // Relaxed: a count.
+        self.count.fetch_add(1, Relaxed);
+    }
+
+    /// The dispatcher waits for room in an inbox,
+    pub(crate) fn begin(&self, port: u32) {
+        self.count();
+        // Relaxed: a report.
+        self.held_by.store(port + 1, Relaxed);
+    }
+
+    /// and waits no longer.
+    pub(crate) fn end(&self) {
+        // Relaxed: a report.
+        self.held_by.store(0, Relaxed);
+    }
+
+    /// How often, and whose inbox is waited for now.
+    pub(crate) fn read(&self) -> (u64, Option<usize>) {
+        // Relaxed, both: a report.
+        let held_by = self.held_by.load(Relaxed).checked_sub(1);
+        (self.count.load(Relaxed), held_by.map(|port| port as usize))
+    }
+}
+
+/// Messages of a lane since it began. For an outbox's ring, received is what was numbered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub(crate) sent: u64,
+    pub(crate) numbered: u64,
+    pub(crate) received: u64,
 }
 
 /// What becomes of messages that were published to a receiver which has left.
@@ -125,6 +171,7 @@ impl LaneState {
                 start: AtomicU64::new(0),
                 end: AtomicU64::new(0),
             },
+            stalls: Stalls::default(),
         }
     }
 
@@ -373,8 +420,16 @@ impl LaneState {
 
     /// Messages published and not yet read, as of some moment during the call.
     pub(crate) fn depth(&self) -> u64 {
-        // Relaxed: a report. The head first, so that the tail is not behind it.
-        let head = self.head.load(Relaxed);
-        (self.sender.tail.load(Relaxed) & !ENDED).saturating_sub(head)
+        let Counts { sent, received, .. } = self.counts();
+        sent.saturating_sub(received)
+    }
+
+    /// As of some moment during the call.
+    pub(crate) fn counts(&self) -> Counts {
+        // Relaxed, all: a report. From the last to the first, so that none is behind the one after it.
+        let received = self.head.load(Relaxed);
+        let numbered = self.stamps.stamped.load(Relaxed);
+        let sent = self.sender.tail.load(Relaxed) & !ENDED;
+        Counts { sent, numbered, received }
     }
 }

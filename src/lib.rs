@@ -98,6 +98,7 @@ mod engine;
 mod outbox;
 mod receiver;
 mod sender;
+mod stats;
 
 pub use address::Address;
 pub use clock::Seq;
@@ -110,6 +111,7 @@ pub use error::{
 pub use outbox::{Outbox, Target};
 pub use receiver::{Event, Messages, Receiver};
 pub use sender::Sender;
+pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};
 
 /// The parts that models, benches and tests of the project need. Not for use: nothing here is stable.
 #[doc(hidden)]
@@ -128,7 +130,7 @@ pub mod parts {
 
     /// How many passes there have been; none while one is under way.
     pub fn passes(engine: &Engine) -> Option<u64> {
-        engine.shared.passes()
+        Some(engine.shared.turns()?.0)
     }
 
     /// As if a pass had panicked.

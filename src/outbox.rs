@@ -72,6 +72,7 @@ pub struct Target<T> {
 impl Outbox {
     pub(crate) fn new(shared: Arc<Shared>, capacity: usize) -> Self {
         let ring = OrderRing::new(capacity);
+        shared.rings.add(&ring);
         shared.announce(Change::Outbox { ring: ring.clone() });
         let limit = ring.capacity();
         Self { shared, ring, tail: 0, limit, targets: Vec::new() }
@@ -122,6 +123,7 @@ impl Outbox {
     /// # Errors
     ///
     /// If the receiver is gone, or the target is not one of this outbox; the value comes back.
+    #[inline]
     pub fn send<T: Send + 'static>(&mut self, to: Target<T>, value: T) -> Result<(), SendError<T>> {
         let Self { shared, ring, tail, limit, targets } = self;
         let Some(lane) = find(targets, to) else {
@@ -133,9 +135,9 @@ impl Outbox {
             pushed => pushed,
         };
         pushed.map_err(SendError::closed)?;
-        match branch.publish(1).pop() {
-            None => Ok(()),
-            Some(value) => Err(SendError::closed(value)),
+        match branch.publish_all() {
+            0 => Ok(()),
+            attention => branch.heed_one(attention),
         }
     }
 
@@ -248,17 +250,9 @@ impl<T: Send + 'static> Way<T> for Branch<'_, T> {
     }
 
     fn publish(&mut self, count: usize) -> Vec<T> {
-        let producer = &mut self.lane.outlet.producer;
-        producer.state().publish(producer.tail());
-        self.ring.state().publish(*self.tail);
-        let attention = producer.state().attention();
-        if (attention | self.ring.state().attention()) & WANT != 0 {
-            // The dispatcher looks at the ring, not at the lanes.
-            self.shared.speak_up(self.ring.state());
-        }
-        match attention & !WANT {
+        match self.publish_all() {
             0 => Vec::new(),
-            attention => heed(self.shared, producer, attention, count),
+            attention => self.heed(attention, count),
         }
     }
 
@@ -269,32 +263,62 @@ impl<T: Send + 'static> Way<T> for Branch<'_, T> {
     }
 }
 
+impl<T: Send + 'static> Branch<'_, T> {
+    /// Makes all that was pushed visible, and returns the attention of the lane, and the WANT of the ring.
+    #[inline]
+    fn publish_all(&mut self) -> u32 {
+        let producer = &self.lane.outlet.producer;
+        producer.state().publish(producer.tail());
+        self.ring.state().publish(*self.tail);
+        producer.state().attention() | (self.ring.state().attention() & WANT)
+    }
+
+    /// Acts on that. Returns, in order, those of the last `count` values that are ours again.
+    #[cold]
+    fn heed(&mut self, attention: u32, count: usize) -> Vec<T> {
+        if attention & WANT != 0 {
+            // The dispatcher looks at the ring, not at the lanes.
+            self.shared.speak_up(self.ring.state());
+        }
+        heed(self.shared, &mut self.lane.outlet.producer, attention & !WANT, count)
+    }
+
+    #[cold]
+    fn heed_one(&mut self, attention: u32) -> Result<(), SendError<T>> {
+        self.heed(attention, 1).pop().map_or(Ok(()), |value| Err(SendError::closed(value)))
+    }
+}
+
 /// Waits until the ring has room for a word; false if there never will be.
 fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64) -> bool {
     let mut has_room = || {
         *limit = ring.state().head() + ring.capacity();
         tail < *limit
     };
-    has_room()
-        || shared
-            .wait(ring.state().parker(), None, |step| match step {
-                Step::Look => has_room().then_some(()),
-                Step::Arm => None,
-            })
-            .is_ok()
+    if has_room() {
+        return true;
+    }
+    ring.state().stalls.count();
+    shared
+        .wait(ring.state().parker(), None, |step| match step {
+            Step::Look => has_room().then_some(()),
+            Step::Arm => None,
+        })
+        .is_ok()
 }
 
+#[inline]
 fn find<T: Send + 'static>(targets: &mut [Slot], target: Target<T>) -> Option<&mut TargetLane<T>> {
     let slot = targets.get_mut(usize::from(target.index))?;
     if slot.id != target.id || slot.removed {
         return None;
     }
-    slot.lane.as_any().downcast_mut()
+    let lane: &mut dyn Any = &mut *slot.lane;
+    lane.downcast_mut()
 }
 
 /// The lane to a target, whose type the outbox forgets and the [`Target`] remembers.
-trait AnyLane: Send + Sync {
-    fn as_any(&mut self) -> &mut dyn Any;
+trait AnyLane: Any + Send + Sync {
     fn end(&mut self);
     fn is_released(&self) -> bool;
     /// Whether the receiver has gone.
@@ -309,10 +333,6 @@ struct TargetLane<T> {
 }
 
 impl<T: Send + 'static> AnyLane for TargetLane<T> {
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-
     fn end(&mut self) {
         self.outlet.end(&self.port);
     }

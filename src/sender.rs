@@ -313,6 +313,7 @@ pub(crate) fn wait_for_room<T>(
     deadline: Option<Deadline>,
 ) -> Result<(), NoRoom> {
     let parker = producer.lane().state().parker().clone();
+    producer.state().stalls.count();
     let found = shared.wait(&parker, deadline, |step| match step {
         Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
         Step::Look => producer.find_room().then_some(Ok(())),

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("outbox", 3),
     ("receiver", 3),
     ("sender", 3),
+    ("stats", 3),
     ("command", 5),
     ("main", 5),
 ];

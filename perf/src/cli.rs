@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, value_parser};
 
+use crate::against::Who;
 use crate::compare::Trial;
 use crate::message::Payload;
-use crate::scenario::{self, BATCH, Load, Scenario};
+use crate::scenario::{self, Load, Scenario};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,12 +18,14 @@ Examples:
   cargo perf one-to-one ping-pong               two of them, in all forms
   cargo perf many-to-one-4 --payload 8 --batch 32 --runs 31
   cargo perf many-to-many --capacity 64         with small channels
+  cargo perf one-to-one --against rtrb          beside a ring, in all forms
+  cargo perf --against nobody --json            our own figures, each single run
   cargo perf --quick                            does it all run? The figures mean nothing
 
 Exit status: 0 if all ran, 1 if a run failed (lost messages, a wrong sum, a hang), 2 if the command
 line is wrong.";
 
-/// Measures mainspring beside crossbeam-channel.
+/// Measures mainspring beside crossbeam-channel, and where they can do the same beside rtrb and disruptor.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo perf",
@@ -68,6 +72,19 @@ struct What {
         value_parser = value_parser!(u32).range(64..=1 << 20)
     )]
     capacity: u32,
+    /// Beside whom: crossbeam-channel, rtrb, disruptor (each where it can do the work), or nobody;
+    /// unless told all of them, the last two with 8 bytes only.
+    #[arg(
+        long,
+        value_name = "PEER",
+        value_delimiter = ',',
+        value_parser = peers(),
+        hide_possible_values = true
+    )]
+    against: Vec<Peer>,
+    /// Prints one JSON document in place of the tables.
+    #[arg(long)]
+    json: bool,
     /// Runs that are too short to mean anything, but show that everything works.
     #[arg(long)]
     quick: bool,
@@ -79,42 +96,84 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// The quick form divides the number of messages by this.
 const QUICK_PART: u64 = 100;
 
+/// One to be measured beside; `None` is nobody.
+type Peer = Option<Who>;
+
+const NOBODY: &str = "nobody";
+
 impl Cli {
-    /// What is asked for, in the order of the table.
+    /// What is asked for, in the order of the table. Ends the program if there is no such thing.
     pub(crate) fn trials(&self) -> Vec<Trial> {
-        let what = &self.what;
+        let trials = self.what.trials();
+        if trials.is_empty() {
+            let none = "none of the scenarios has this form, or none of the peers can do it";
+            Self::command().error(ErrorKind::ValueValidation, none).exit();
+        }
+        trials
+    }
+
+    pub(crate) fn wants_json(&self) -> bool {
+        self.what.json
+    }
+}
+
+impl What {
+    fn trials(&self) -> Vec<Trial> {
         let wanted = |scenario: &&Scenario| {
-            what.scenario.is_empty() || what.scenario.contains(&scenario.name)
+            self.scenario.is_empty() || self.scenario.contains(&scenario.name)
         };
-        let runs = what.runs.unwrap_or(if what.quick { QUICK_RUNS } else { RUNS });
         let mut trials = Vec::new();
         for scenario in scenario::ALL.iter().filter(wanted) {
-            for payload in what.payloads() {
-                for batch in what.batches() {
-                    let messages = what.messages(scenario);
-                    let capacity = what.capacity as usize;
-                    let settle = if what.quick { Duration::ZERO } else { SETTLE };
-                    let load = Load { capacity, messages, batch, settle };
-                    trials.push(Trial { scenario, payload, load, runs });
+            for payload in self.payloads(scenario) {
+                let who: Vec<_> = self.who(scenario, payload).collect();
+                // Somebody was asked for, and cannot do it.
+                if who.len() == 1 && self.against.iter().any(Option::is_some) {
+                    continue;
+                }
+                for batch in self.batches(scenario) {
+                    let (load, who) = (self.load(scenario, batch), who.clone());
+                    trials.push(Trial { scenario, who, payload, load, runs: self.runs() });
                 }
             }
         }
         trials
     }
-}
 
-impl What {
-    fn payloads(&self) -> impl Iterator<Item = Payload> {
-        Payload::ALL.into_iter().filter(|payload| is_wanted(&self.payload, payload.bytes()))
+    fn payloads(&self, scenario: &Scenario) -> impl Iterator<Item = Payload> {
+        let can = scenario.payloads.iter().copied();
+        can.filter(|payload| is_wanted(&self.payload, payload.bytes()))
     }
 
-    fn batches(&self) -> impl Iterator<Item = usize> {
-        [1, BATCH].into_iter().filter(|batch| is_wanted(&self.batch, *batch))
+    fn batches(&self, scenario: &Scenario) -> impl Iterator<Item = usize> {
+        let can = scenario.batches.iter().copied();
+        can.filter(|batch| is_wanted(&self.batch, *batch))
     }
 
-    fn messages(&self, scenario: &Scenario) -> u64 {
+    fn who(&self, scenario: &Scenario, payload: Payload) -> impl Iterator<Item = Who> {
+        let is_usual = move |who| match who {
+            Who::Mainspring | Who::Crossbeam => true,
+            // So that the whole table does not take too long.
+            Who::Rtrb | Who::Disruptor => payload == Payload::Word,
+        };
+        scenario.who.iter().copied().filter(move |who| match self.against.as_slice() {
+            [] => is_usual(*who),
+            told => *who == Who::Mainspring || told.contains(&Some(*who)),
+        })
+    }
+
+    fn load(&self, scenario: &Scenario, batch: usize) -> Load {
         let part = if self.quick { QUICK_PART } else { 1 };
-        self.messages.unwrap_or(scenario.messages / part)
+        Load {
+            capacity: self.capacity as usize,
+            messages: self.messages.unwrap_or(scenario.messages / part),
+            batch,
+            setting: 0,
+            settle: if self.quick { Duration::ZERO } else { SETTLE },
+        }
+    }
+
+    fn runs(&self) -> u64 {
+        self.runs.unwrap_or(if self.quick { QUICK_RUNS } else { RUNS })
     }
 }
 
@@ -130,6 +189,19 @@ fn names() -> impl TypedValueParser<Value = &'static str> {
     })
 }
 
+fn peers() -> impl TypedValueParser<Value = Peer> {
+    let named = |who: Who| PossibleValue::new(who.name()).alias(who.label());
+    let known = Who::PEERS.map(named).into_iter().chain([PossibleValue::new(NOBODY)]);
+    PossibleValuesParser::new(known).try_map(|name| match name.as_str() {
+        NOBODY => Ok(None),
+        name => {
+            let known =
+                Who::PEERS.into_iter().find(|who| [who.name(), who.label()].contains(&name));
+            known.map(Some).ok_or("no such peer")
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,8 +214,10 @@ mod tests {
     #[test]
     fn nothing_said_is_everything_in_every_form() {
         let trials = parse(&[]).trials();
-        assert_eq!(trials.len(), scenario::ALL.len() * 4);
+        let forms = |s: &Scenario| s.payloads.len() * s.batches.len();
+        assert_eq!(trials.len(), scenario::ALL.iter().map(forms).sum::<usize>());
         assert!(trials.iter().all(|trial| trial.runs == RUNS && trial.load.capacity == 1024));
+        assert!(trials.iter().all(|trial| trial.who.contains(&Who::Crossbeam)));
     }
 
     #[test]
@@ -155,9 +229,32 @@ mod tests {
         assert_eq!((trial.runs, trial.load.messages), (3, 1_000));
     }
 
+    fn beside(args: &[&str]) -> Vec<Vec<Who>> {
+        parse(args).what.trials().into_iter().map(|trial| trial.who).collect()
+    }
+
+    #[test]
+    fn peers_take_part_where_they_can() {
+        let [usual, larger] = [["--payload", "8"], ["--payload", "64"]].map(|payload| {
+            let single = ["one-to-one", "--batch", "1"];
+            beside(&single.iter().chain(&payload).copied().collect::<Vec<_>>())
+        });
+        assert_eq!(usual, [Who::ALL]);
+        assert_eq!(larger, [[Who::Mainspring, Who::Crossbeam]]);
+        assert!(beside(&["many-to-one-4", "--against", "rtrb"]).is_empty());
+        let rings = beside(&["one-to-one", "--against", "rtrb,disruptor"]);
+        assert_eq!(rings, [[Who::Mainspring, Who::Rtrb, Who::Disruptor]; 4]);
+        let crossbeam = beside(&["same-thread", "--against", "crossbeam"]);
+        assert_eq!(crossbeam, [[Who::Mainspring, Who::Crossbeam]; 4]);
+        assert_eq!(beside(&["churn", "--against", "nobody"]), [[Who::Mainspring]; 2]);
+    }
+
     #[test]
     fn mistakes_are_refused() {
-        for args in [["two-to-two", ""], ["--payload", "9"], ["--runs", "0"], ["--capacity", "1"]] {
+        let two = ["two-to-two", ""];
+        let wrong =
+            [two, ["--payload", "9"], ["--runs", "0"], ["--capacity", "1"], ["--against", "x"]];
+        for args in wrong {
             assert!(Cli::try_parse_from(["cargo perf"].iter().chain(&args)).is_err(), "{args:?}");
         }
     }

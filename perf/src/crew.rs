@@ -21,8 +21,8 @@ use crate::failure::Failure;
 /// found.
 #[derive(Debug)]
 pub(crate) struct Report<R> {
-    began: Instant,
-    ended: Instant,
+    /// None of one who is not measured.
+    span: Option<(Instant, Instant)>,
     pub(crate) result: R,
 }
 
@@ -44,7 +44,7 @@ impl Line {
         self.wait();
         let began = Instant::now();
         let result = work()?;
-        Ok(Report { began, ended: Instant::now(), result })
+        Ok(Report { span: Some((began, Instant::now())), result })
     }
 
     fn wait(&self) {
@@ -60,8 +60,16 @@ impl Line {
         &self,
         work: impl FnOnce() -> Result<(), Failure>,
     ) -> Result<Report<()>, Failure> {
-        let report = self.start(work)?;
-        Ok(Report { ended: report.began, ..report })
+        let Report { span, result } = self.start(work)?;
+        Ok(Report { span: span.map(|(began, _)| (began, began)), result })
+    }
+
+    /// The same for one who only disturbs the others: neither its start nor its end matters.
+    pub(crate) fn start_beside<R>(
+        &self,
+        work: impl FnOnce() -> Result<R, Failure>,
+    ) -> Result<Report<R>, Failure> {
+        Ok(Report { span: None, ..self.start(work)? })
     }
 }
 
@@ -117,8 +125,9 @@ impl<R: Send + 'static> Crew<R> {
         for thread in self.threads {
             thread.join().map_err(|_| Failure::Died)?;
         }
-        let began = found.iter().map(|report| report.began).min();
-        let ended = found.iter().map(|report| report.ended).max();
+        let spans = || found.iter().filter_map(|report| report.span);
+        let began = spans().map(|(began, _)| began).min();
+        let ended = spans().map(|(_, ended)| ended).max();
         let took = began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began);
         Ok((took, found.into_iter().map(|report| report.result).collect()))
     }
@@ -130,11 +139,12 @@ mod tests {
 
     #[test]
     fn a_run_lasts_from_the_first_start_to_the_last_end_that_matters() {
-        let mut crew = Crew::new(2, Duration::ZERO);
+        let mut crew = Crew::new(3, Duration::ZERO);
         let nap = |millis| {
             thread::sleep(Duration::from_millis(millis));
             Ok(())
         };
+        crew.hire("beside", move |line| line.start_beside(|| nap(200))).unwrap();
         crew.hire("receiver", move |line| line.start(|| nap(10))).unwrap();
         crew.hire("sender", move |line| line.start_open_ended(|| nap(200))).unwrap();
         let (took, _) = crew.finish(Duration::from_secs(10)).unwrap();

@@ -4,11 +4,14 @@
 //! by itself. One padded word, written by two threads in turn, tells: there and back in about 60 to
 //! 140 ns when *near*, in about 300 to 550 ns when *far*.
 
+use std::fmt;
 use std::fs;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use serde::Serialize;
 
 use crate::stats::Quartiles;
 
@@ -28,7 +31,8 @@ const PATIENCE: Duration = Duration::from_millis(60);
 const OVER: u64 = u64::MAX;
 
 /// How far a cache line has to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Placement {
     Near,
     Far,
@@ -112,19 +116,37 @@ fn look_until(word: &AtomicU64, seen: impl Fn(u64) -> bool) -> u64 {
     }
 }
 
+/// What the figures depend on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Facts {
+    cores: usize,
+    model: String,
+    kernel: String,
+    /// Of the last minute; none where the system does not tell.
+    load: Option<f64>,
+}
+
 /// Cores, model, kernel, and how busy the machine has been in the last minute.
-pub(crate) fn facts() -> String {
-    let cores = thread::available_parallelism().map_or(0, usize::from);
+pub(crate) fn facts() -> Facts {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let kernel = match release.trim() {
-        "" => std::env::consts::OS.to_string(),
-        release => format!("{} {release}", std::env::consts::OS),
-    };
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split_whitespace().next().unwrap_or("unknown");
-    let model = model(&cpuinfo).unwrap_or("model unknown");
-    format!("{cores} cores, {model}, {kernel}, load {load}")
+    Facts {
+        cores: thread::available_parallelism().map_or(0, usize::from),
+        model: model(&cpuinfo).unwrap_or("model unknown").into(),
+        kernel: format!("{} {}", std::env::consts::OS, release.trim()).trim().into(),
+        load: load.split_whitespace().next().and_then(|load| load.parse().ok()),
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cores, {}, {}, load ", self.cores, self.model, self.kernel)?;
+        match self.load {
+            Some(load) => write!(f, "{load:.2}"),
+            None => write!(f, "unknown"),
+        }
+    }
 }
 
 fn model(cpuinfo: &str) -> Option<&str> {
@@ -157,6 +179,13 @@ mod tests {
         assert_eq!(Placement::of(64.0), Placement::Near);
         assert_eq!(Placement::of(460.0), Placement::Far);
         assert_eq!(Placement::of(15_000.0), Placement::OneCore);
+    }
+
+    #[test]
+    fn facts_are_one_line() {
+        let facts =
+            Facts { cores: 2, model: "Abacus".into(), kernel: "linux 7".into(), load: Some(0.5) };
+        assert_eq!(facts.to_string(), "2 cores, Abacus, linux 7, load 0.50");
     }
 
     #[test]

@@ -6,19 +6,23 @@
 //!              │        │
 //!              │        └─ scenario/*.rs (a topology)  ×  against/*.rs (a contender)
 //!              └─ machine: the round trip of one cache line
-//!          ──▶ stats: medians, quartiles ──▶ report: the table
+//!          ──▶ stats: medians, quartiles ──▶ report: the tables, or json
 //! ```
 //!
 //! A contender is one file in `against/`, a topology one file in `scenario/`; neither knows the
-//! other. Figures of different runs of this program must not be compared, only the ratios within
-//! one: the virtual machine moves its cores about, and with them everything that depends on how far
-//! a cache line has to go.
+//! other. Some topologies have settings, the same stream alone and beside something: these alternate
+//! like contenders do, and each is compared with the same contender alone.
+//!
+//! Figures of different runs of this program must not be compared, only the ratios within one: the
+//! virtual machine moves its cores about, and with them everything that depends on how far a cache
+//! line has to go.
 
 mod against;
 mod cli;
 mod compare;
 mod crew;
 mod failure;
+mod json;
 mod machine;
 mod message;
 mod report;
@@ -31,6 +35,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::against::Who;
 use crate::cli::{Cli, Command};
 use crate::compare::{Comparison, Trial};
 use crate::failure::Failure;
@@ -39,7 +44,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::List) => report::list(&mut io::stdout().lock()).map(|()| Ok(())),
-        None => perform(&cli.trials(), &mut io::stdout()),
+        None => perform(&cli.trials(), cli.wants_json(), &mut io::stdout()),
     };
     match done {
         Ok(Ok(())) => ExitCode::SUCCESS,
@@ -52,9 +57,17 @@ fn main() -> ExitCode {
 
 /// Runs the trials and prints what came out, also when one of them fails: then without it and what
 /// follows it.
-fn perform(trials: &[Trial], out: &mut impl Write) -> io::Result<Result<(), Failure>> {
-    report::heading(out)?;
-    out.flush()?;
+fn perform(
+    trials: &[Trial],
+    wants_json: bool,
+    out: &mut impl Write,
+) -> io::Result<Result<(), Failure>> {
+    let takes_part = |who: &Who| trials.iter().any(|trial| trial.who.contains(who));
+    let who: Vec<_> = Who::ALL.into_iter().filter(takes_part).collect();
+    if !wants_json {
+        report::heading(&who, out)?;
+        out.flush()?;
+    }
     let progress = progress(trials);
     let mut comparisons = Vec::with_capacity(trials.len());
     let mut result = Ok(());
@@ -69,7 +82,10 @@ fn perform(trials: &[Trial], out: &mut impl Write) -> io::Result<Result<(), Fail
         }
     }
     progress.finish_and_clear();
-    report::table(&comparisons, out)?;
+    match wants_json {
+        true => json::document(&who, &comparisons, result.as_ref().err(), out)?,
+        false => report::tables(&comparisons, out)?,
+    }
     out.flush()?;
     Ok(result)
 }

@@ -26,8 +26,8 @@ impl Payload {
     }
 }
 
-/// A message that stands for a number.
-pub(crate) trait Message: Send + 'static {
+/// A message that stands for a number. Copied, because some hand out references to their slots only.
+pub(crate) trait Message: Copy + Send + Sync + 'static {
     fn of(value: u64) -> Self;
     /// What a receiver adds up: depends on each byte.
     fn weight(self) -> u64;

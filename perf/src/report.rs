@@ -1,43 +1,53 @@
-//! What is printed: the machine on top, a row for each form of each scenario, and the doubts below.
+//! What is printed: the machine on top, a row for each contender in each form of each scenario, and
+//! the doubts below.
 
 use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
 use crate::against::Who;
-use crate::compare::Comparison;
+use crate::compare::{Comparison, Ratio, Side};
 use crate::machine::{self, Placement};
 use crate::scenario::{self, Measure};
 use crate::stats::Quartiles;
 
 /// Machine and versions.
-pub(crate) fn heading(out: &mut impl Write) -> io::Result<()> {
-    let named = |who: Who| format!("{} {}", who.name(), machine::version(who.name()));
+pub(crate) fn heading(who: &[Who], out: &mut impl Write) -> io::Result<()> {
+    let named = |who: &Who| format!("{} {}", who.name(), machine::version(who.name()));
     writeln!(out, "{}", machine::facts())?;
-    writeln!(out, "{}\n", Who::ALL.map(named).join(", "))
+    writeln!(out, "{}\n", who.iter().map(named).collect::<Vec<_>>().join(", "))
 }
 
 /// The scenarios that there are.
 pub(crate) fn list(out: &mut impl Write) -> io::Result<()> {
     let width = scenario::ALL.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
-    scenario::ALL.iter().try_for_each(|s| writeln!(out, "{:width$}  {}", s.name, s.about))
-}
-
-/// The results. Nothing if there are none.
-pub(crate) fn table(comparisons: &[Comparison], out: &mut impl Write) -> io::Result<()> {
-    if comparisons.is_empty() {
-        return Ok(());
-    }
-    let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_header(header());
-    for comparison in comparisons {
-        for measure in comparison.measures() {
-            table.add_row(row(comparison, measure));
+    for scenario in &scenario::ALL {
+        write!(out, "{:width$}  {}", scenario.name, scenario.about)?;
+        let rings = scenario.who.iter().skip(2).map(|who| who.name()).collect::<Vec<_>>();
+        match rings.as_slice() {
+            [] => writeln!(out)?,
+            rings => writeln!(out, " (also {})", rings.join(", "))?,
         }
     }
-    let figures = table.column_iter_mut().skip(3);
-    figures.for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    writeln!(out, "{table}\n\n{LEGEND}")?;
+    Ok(())
+}
+
+/// The results: first those beside the peers, then those beside disturbances. Nothing if there are
+/// none.
+pub(crate) fn tables(comparisons: &[Comparison], out: &mut impl Write) -> io::Result<()> {
+    let (settings, plain): (Vec<_>, Vec<_>) =
+        comparisons.iter().partition(|comparison| comparison.trial.has_settings());
+    if !plain.is_empty() {
+        let header = ["scenario", "sent", "ns per", "of", "ns", "ratio", "line"];
+        writeln!(out, "{}\n\n{RATIOS}\n", table(&header, &plain, row))?;
+    }
+    if !settings.is_empty() {
+        let header = ["scenario", "sent", "ns per", "of", "setting", "ns", "rate to alone", "line"];
+        writeln!(out, "{}\n\n{RATES}\n", table(&header, &settings, row_of_setting))?;
+    }
+    if !comparisons.is_empty() {
+        writeln!(out, "{LEGEND}")?;
+    }
     for comparison in comparisons {
         let doubts = comparison.doubts();
         if !doubts.is_empty() {
@@ -47,42 +57,72 @@ pub(crate) fn table(comparisons: &[Comparison], out: &mut impl Write) -> io::Res
     Ok(())
 }
 
-const LEGEND: &str = "\
-Nanoseconds: the median and, in brackets, the middle half of the runs. Ratio: the peer's median over
-ours, and the middle half of the ratios round by round; above 1 ours is faster. Line: there and back
-of one cache line between two cores. ~: the middle half of the runs spreads over more than 35 % of the
-median, which makes the comparison void. Compare within one row only.";
+const RATIOS: &str = "\
+Ratio: the peer's time over ours, of the medians and, in brackets, the middle half of the rounds; above
+1 ours is faster.";
 
-fn header() -> Vec<String> {
-    let fixed = ["scenario", "bytes", "sent", "ns per"].map(String::from);
-    let sides = Who::ALL.map(|who| who.name().to_string());
-    let ratios = peers().map(|_| "ratio".to_string());
-    fixed.into_iter().chain(sides).chain(ratios).chain(["line".to_string()]).collect()
+const RATES: &str = "\
+Rate to alone: how many messages pass in this setting for each that passes alone, of the same
+contender; of the medians and, in brackets, the middle half of the rounds. 1 is undisturbed.";
+
+const LEGEND: &str = "\
+Sent: bytes of a message, and how many are sent at once. Nanoseconds: the median and, in brackets, the
+middle half of the runs; k and M are thousands and millions. Line: there and back of one cache line
+between two cores. ~: the middle half of the runs spreads over more than 35 % of the median, which makes
+the comparison void. Compare within one form of one scenario only.";
+
+type Row = fn(&Comparison, Side, Measure) -> Vec<String>;
+
+fn table(header: &[&str], comparisons: &[&Comparison], row: Row) -> Table {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN).set_header(header);
+    for comparison in comparisons {
+        for (side, measure) in comparison.rows() {
+            table.add_row(row(comparison, side, measure));
+        }
+    }
+    // The words are on the left, the figures on the right.
+    let words = header.iter().take_while(|name| **name != "ns").count();
+    let figures = table.column_iter_mut().skip(words);
+    figures.for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+    table
 }
 
-fn row(comparison: &Comparison, measure: Measure) -> Vec<String> {
-    let trial = &comparison.trial;
-    let sent = match trial.load.batch {
-        1 => "single".to_string(),
-        batch => format!("{batch}s"),
-    };
-    let bytes = trial.payload.bytes().to_string();
-    let mut row = vec![trial.scenario.name.into(), bytes, sent, measure.name().into()];
-    for who in Who::ALL {
-        let mark = if comparison.is_void(who, measure) { "~" } else { "" };
-        row.push(format!("{mark}{}", quartiles(&comparison.ns(who, measure))));
-    }
-    for peer in peers() {
-        let ratio = comparison.ratio(peer, measure);
-        let rounds = Quartiles { median: ratio.of_medians, ..ratio.of_rounds };
-        row.push(quartiles(&rounds));
-    }
+fn row(comparison: &Comparison, side: Side, measure: Measure) -> Vec<String> {
+    let mut row = words(comparison, side, measure);
+    row.push(ns(comparison, side, measure));
+    row.push(comparison.to_ours(side, measure).map_or_else(String::new, ratio));
     row.push(line(comparison));
     row
 }
 
-fn peers() -> impl Iterator<Item = Who> {
-    Who::ALL.into_iter().filter(|who| *who != Who::Mainspring)
+fn row_of_setting(comparison: &Comparison, side: Side, measure: Measure) -> Vec<String> {
+    let mut row = words(comparison, side, measure);
+    row.push(comparison.trial.setting(side).into());
+    row.push(ns(comparison, side, measure));
+    row.push(comparison.to_alone(side, measure).map_or_else(String::new, ratio));
+    row.push(line(comparison));
+    row
+}
+
+/// Scenario, form, measure and contender.
+fn words(comparison: &Comparison, side: Side, measure: Measure) -> Vec<String> {
+    let trial = &comparison.trial;
+    let bytes = trial.payload.bytes();
+    let sent = match trial.load.batch {
+        1 => format!("{bytes} B"),
+        batch => format!("{bytes} B ×{batch}"),
+    };
+    vec![trial.scenario.name.into(), sent, measure.name().into(), side.who.label().into()]
+}
+
+fn ns(comparison: &Comparison, side: Side, measure: Measure) -> String {
+    let mark = if comparison.is_void(side, measure) { "~" } else { "" };
+    format!("{mark}{}", quartiles(&comparison.ns(side, measure)))
+}
+
+fn ratio(ratio: Ratio) -> String {
+    quartiles(&Quartiles { median: ratio.of_medians, ..ratio.of_rounds })
 }
 
 fn line(comparison: &Comparison) -> String {
@@ -102,29 +142,43 @@ fn quartiles(quartiles: &Quartiles) -> String {
 
 /// Three of them, as far as there is something behind the point.
 fn digits(value: f64) -> String {
-    match value {
-        value if value < 9.995 => format!("{value:.2}"),
-        value if value < 99.95 => format!("{value:.1}"),
-        value if value < 999.5 => format!("{value:.0}"),
-        value => thousands(value.round() as u64),
-    }
-}
-
-fn thousands(value: u64) -> String {
-    match value {
-        0..1_000 => value.to_string(),
-        _ => format!("{},{:03}", thousands(value / 1_000), value % 1_000),
-    }
+    let (value, unit) = match value {
+        value if value < 9_995.0 => (value, ""),
+        value if value < 999_500.0 => (value / 1e3, "k"),
+        value => (value / 1e6, "M"),
+    };
+    let digits = match value {
+        value if value < 9.995 => 2,
+        value if value < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$}{unit}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::tests::{OURS, PEERS, comparison};
 
     #[test]
     fn three_digits_are_shown() {
-        let shown = [0.123, 4.256, 12.34, 123.4, 1_234.5, 1_234_567.0].map(digits);
-        assert_eq!(shown, ["0.12", "4.26", "12.3", "123", "1,235", "1,234,567"]);
-        assert_eq!([9.996, 99.96, 999.6].map(digits), ["10.0", "100", "1,000"]);
+        let shown = [0.123, 4.256, 12.34, 123.4, 1_234.5, 12_345.0, 1_234_567.0].map(digits);
+        assert_eq!(shown, ["0.12", "4.26", "12.3", "123", "1234", "12.3k", "1.23M"]);
+        assert_eq!([9.996, 99.96, 999_600.0].map(digits), ["10.0", "100", "1.00M"]);
+    }
+
+    #[test]
+    fn the_tables_fit_a_terminal() {
+        let wide: &[f64] = &[123_456.0, 456_789.0, 789_012.0];
+        let beside = Side { setting: 2, ..PEERS };
+        let all = [(OURS, wide), (PEERS, wide), (beside, wide)];
+        let of = |name| comparison(name, &all, &[100.0, 300.0]);
+        let mut out = Vec::new();
+        tables(&[of("many-to-many-random"), of("parked-neighbours")], &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.lines().filter(|line| line.starts_with("| parked-n")).count(), 3, "{out}");
+        for line in out.lines().filter(|line| !line.starts_with('!')) {
+            assert!(line.chars().count() <= 120, "{line}");
+        }
     }
 }

@@ -1,24 +1,41 @@
 //! What is measured: one file for each topology, generic over contender and message.
 //!
 //! A new one: its file here, with `impl Topology`, and a line in [`ALL`].
+//!
+//! Some have *settings*: the same stream alone, and beside something that should not concern it. A
+//! setting is a run of its own; the settings of a contender alternate like the contenders.
 
+mod bystanders;
+mod churn;
 mod flow;
 mod many_to_many;
 mod many_to_many_random;
 mod many_to_one;
 mod one_to_one;
+mod parked_neighbours;
 mod ping_pong;
+mod ping_pong_events;
+mod ping_pong_parked;
 mod same_thread;
+mod slow_receiver;
+mod thousand_lanes;
+mod trips;
 
 use std::time::Duration;
 
+use self::churn::Churn;
 use self::many_to_many::ManyToMany;
 use self::many_to_many_random::ManyToManyRandom;
 use self::many_to_one::ManyToOne;
 use self::one_to_one::OneToOne;
+use self::parked_neighbours::ParkedNeighbours;
 use self::ping_pong::PingPong;
+use self::ping_pong_events::PingPongEvents;
+use self::ping_pong_parked::PingPongParked;
 use self::same_thread::SameThread;
-use crate::against::{Contender, Crossbeam, Mainspring, Who};
+use self::slow_receiver::SlowReceiver;
+use self::thousand_lanes::ThousandLanes;
+use crate::against::{Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Who};
 use crate::failure::Failure;
 use crate::message::{Message, Payload};
 
@@ -28,7 +45,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 7] = [
+pub(crate) static ALL: [Scenario; 13] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -44,6 +61,32 @@ pub(crate) static ALL: [Scenario; 7] = [
     ),
     Scenario::of::<SameThread>("same-thread", "one thread sends and receives in turn", 2_000_000),
     Scenario::of::<PingPong>("ping-pong", "there and back, both sides awake", 100_000),
+    Scenario::of::<PingPongEvents>(
+        "ping-pong-events",
+        "the same, ours told of the clock, too (recv_event)",
+        100_000,
+    ),
+    Scenario::of::<PingPongParked>(
+        "ping-pong-parked",
+        "one way at a time, to a side that has fallen asleep",
+        1_500,
+    ),
+    Scenario::of::<ParkedNeighbours>(
+        "parked-neighbours",
+        "one to one, beside receivers that sleep",
+        4_000_000,
+    ),
+    Scenario::of::<SlowReceiver>(
+        "slow-receiver",
+        "one to one, beside a receiver that never receives",
+        4_000_000,
+    ),
+    Scenario::of::<ThousandLanes>(
+        "thousand-lanes",
+        "eight to one, beside 9,992 idle lanes of 1,000 receivers",
+        4_000_000,
+    ),
+    Scenario::of::<Churn>("churn", "one to one, while others join and leave", 2_000_000),
 ];
 
 /// A topology by its name.
@@ -52,12 +95,25 @@ pub(crate) struct Scenario {
     pub(crate) about: &'static str,
     /// How many messages a run has, unless told otherwise.
     pub(crate) messages: u64,
+    pub(crate) who: &'static [Who],
+    pub(crate) payloads: &'static [Payload],
+    pub(crate) batches: &'static [usize],
+    pub(crate) settings: &'static [&'static str],
     run: fn(Who, Payload, &Load) -> Result<Vec<Figure>, Failure>,
 }
 
 impl Scenario {
     const fn of<S: Topology>(name: &'static str, about: &'static str, messages: u64) -> Self {
-        Self { name, about, messages, run: run::<S> }
+        Self {
+            name,
+            about,
+            messages,
+            who: S::WHO,
+            payloads: S::PAYLOADS,
+            batches: S::BATCHES,
+            settings: S::SETTINGS,
+            run: run::<S>,
+        }
     }
 
     /// One run.
@@ -75,6 +131,8 @@ fn run<S: Topology>(who: Who, payload: Payload, load: &Load) -> Result<Vec<Figur
     match who {
         Who::Mainspring => run_with::<S, Mainspring>(payload, load),
         Who::Crossbeam => run_with::<S, Crossbeam>(payload, load),
+        Who::Rtrb => run_with::<S, Rtrb>(payload, load),
+        Who::Disruptor => run_with::<S, Disruptor>(payload, load),
     }
 }
 
@@ -88,8 +146,19 @@ fn run_with<S: Topology, C: Contender>(
     }
 }
 
+/// The setting that has nothing beside it: the first of those that have several, the only one of
+/// the others.
+const ALONE: &str = "alone";
+
 /// Who sends to whom.
 pub(crate) trait Topology {
+    /// Who can do this work.
+    const WHO: &'static [Who] = &[Who::Mainspring, Who::Crossbeam];
+    const PAYLOADS: &'static [Payload] = &Payload::ALL;
+    const BATCHES: &'static [usize] = &[1, BATCH];
+    /// What the stream is beside; the first has to be [`ALONE`].
+    const SETTINGS: &'static [&'static str] = &[ALONE];
+
     /// One run: from the moment at which all are ready until all receivers have everything.
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure>;
 }
@@ -103,6 +172,8 @@ pub(crate) struct Load {
     pub(crate) messages: u64,
     /// 1: one by one.
     pub(crate) batch: usize,
+    /// Which of the scenario's settings.
+    pub(crate) setting: usize,
     /// How long the threads are busy before they start.
     pub(crate) settle: Duration,
 }
@@ -120,11 +191,14 @@ impl Load {
 }
 
 /// What a number says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Measure {
     PerMessage,
     RoundTrip,
     RoundTrip99,
+    OneWay,
+    OneWay99,
+    PerVisit,
 }
 
 impl Measure {
@@ -133,6 +207,9 @@ impl Measure {
             Self::PerMessage => "message",
             Self::RoundTrip => "trip p50",
             Self::RoundTrip99 => "trip p99",
+            Self::OneWay => "way p50",
+            Self::OneWay99 => "way p99",
+            Self::PerVisit => "visit",
         }
     }
 }
@@ -145,8 +222,41 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    fn per_message(took: Duration, messages: u64) -> Vec<Self> {
+    fn per_message(took: Duration, messages: u64) -> Self {
         let ns = took.as_nanos() as f64 / messages as f64;
-        vec![Self { measure: Measure::PerMessage, ns }]
+        Self { measure: Measure::PerMessage, ns }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scenario_has_us_first_and_is_alone_first() {
+        for scenario in &ALL {
+            assert_eq!(scenario.who.first(), Some(&Who::Mainspring), "{}", scenario.name);
+            assert_eq!(scenario.settings.first(), Some(&ALONE), "{}", scenario.name);
+        }
+    }
+
+    #[test]
+    fn who_says_that_it_can_do_something_can() {
+        for scenario in &ALL {
+            for who in scenario.who {
+                let load = Load {
+                    capacity: 64,
+                    messages: 640,
+                    batch: scenario.batches[0],
+                    setting: scenario.settings.len() - 1,
+                    settle: Duration::ZERO,
+                };
+                let figures = scenario.run(*who, scenario.payloads[0], &load);
+                let figures = figures.unwrap_or_else(|failure| {
+                    panic!("{} with {}: {failure}", scenario.name, who.name())
+                });
+                assert!(figures.iter().all(|figure| figure.ns > 0.0), "{figures:?}");
+            }
+        }
     }
 }

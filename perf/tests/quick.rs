@@ -1,5 +1,5 @@
-//! The whole program in its quick form: every scenario runs on both sides, nothing is lost, each
-//! has its rows.
+//! The whole program in its quick form: every scenario runs on all sides, nothing is lost, each has
+//! its rows.
 
 use std::process::{Command, Output};
 
@@ -11,19 +11,34 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Forms × measures × contenders × settings. The rings take part with 8 bytes only.
+fn rows(scenario: &str) -> usize {
+    match scenario {
+        "one-to-one" | "many-to-many" | "same-thread" => 2 * 2 + 2 * 4,
+        "many-to-one-4" | "many-to-one-8" => 2 * 2 + 2 * 3,
+        "many-to-many-random" => 4 * 2,
+        "ping-pong" => 2 * (2 * 2 + 2 * 4),
+        "ping-pong-events" => 2 * 2 * 2,
+        "ping-pong-parked" => 2 * 2,
+        "parked-neighbours" => 2 * (2 * 3),
+        "slow-receiver" | "thousand-lanes" => 2 * (2 * 2),
+        "churn" => 2 * (2 * 3 + 2),
+        other => panic!("{other} is new"),
+    }
+}
+
 #[test]
 fn each_scenario_has_its_rows() {
     let output = perf(&["--quick"]);
-    let table = stdout(&output);
-    assert!(output.status.success(), "{table}\n{}", String::from_utf8_lossy(&output.stderr));
+    let tables = stdout(&output);
+    assert!(output.status.success(), "{tables}\n{}", String::from_utf8_lossy(&output.stderr));
     let list = stdout(&perf(&["list"]));
     let names: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 7, "{list}");
+    assert_eq!(names.len(), 13, "{list}");
     for name in names {
         let start = format!("| {name} ");
-        let rows = table.lines().filter(|line| line.starts_with(&start)).count();
-        let expected = if name == "ping-pong" { 8 } else { 4 };
-        assert_eq!(rows, expected, "rows of {name} in\n{table}");
+        let found = tables.lines().filter(|line| line.starts_with(&start)).count();
+        assert_eq!(found, rows(name), "rows of {name} in\n{tables}");
     }
 }
 
@@ -31,8 +46,28 @@ fn each_scenario_has_its_rows() {
 fn the_versions_are_named() {
     let output = perf(&["same-thread", "--quick", "--payload", "8", "--batch", "1"]);
     let table = stdout(&output);
-    assert!(table.contains("crossbeam-channel 0.5."), "{table}");
-    assert!(table.contains("mainspring 0."), "{table}");
+    for named in ["mainspring 0.", "crossbeam-channel 0.5.", "rtrb 0.4.", "disruptor 4."] {
+        assert!(table.contains(named), "{table}");
+    }
+}
+
+#[test]
+fn the_json_has_each_trial_and_each_run() {
+    let output = perf(&["one-to-one", "slow-receiver", "--quick", "--json", "--runs", "3"]);
+    assert!(output.status.success());
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(read["machine"]["cores"].as_u64() > Some(0), "{read}");
+    assert_eq!(read["contenders"].as_array().map(Vec::len), Some(4), "{read}");
+    let trials = read["trials"].as_array().expect("trials");
+    let scenarios: Vec<_> = trials.iter().map(|trial| trial["scenario"].as_str()).collect();
+    let expected = [["one-to-one"; 4].as_slice(), &["slow-receiver"; 2]].concat();
+    assert_eq!(scenarios, expected.into_iter().map(Some).collect::<Vec<_>>());
+    for result in trials.iter().flat_map(|trial| trial["results"].as_array().expect("results")) {
+        assert_eq!(result["runs_ns"].as_array().map(Vec::len), Some(3), "{result}");
+        let is_ours = result["contender"] == "mainspring";
+        assert_eq!(result["peer_over_ours"].is_null(), is_ours, "{result}");
+        assert_eq!(result["rate_to_alone"].is_null(), result["setting"] == "alone", "{result}");
+    }
 }
 
 #[test]
@@ -41,4 +76,6 @@ fn a_mistake_is_told_and_ends_with_2() {
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("one-to-one") && !told.contains("panicked"), "{told}");
+    let output = perf(&["churn", "--against", "rtrb"]);
+    assert_eq!(output.status.code(), Some(2));
 }

@@ -88,6 +88,7 @@ impl Scan {
     /// Looks at a source again in each pass, from the next look on.
     pub(super) fn add(&mut self, id: usize, source: &mut Source) {
         source.phase = Phase::Hot;
+        source.state().stalls.end();
         self.list.push(id);
     }
 

@@ -120,6 +120,9 @@ impl Port {
     /// Puts a source at the end of those that wait.
     pub(super) fn enqueue(&mut self, id: usize, source: &mut Source, ticket: u64) {
         source.phase = Phase::Waiting { ticket };
+        if let Some(port) = self.inbox().port() {
+            source.state().stalls.begin(port as u32);
+        }
         self.waiting.push_back((id, ticket));
     }
 

@@ -34,6 +34,7 @@ impl Core {
         self.seq += len;
         source.stamped += len;
         source.spoke = self.passes;
+        self.short_ways += 1;
         lane.stamp(source.stamped, self.seq);
         self.clock.publish(&self.board.clock, self.seq, 0);
         Some(Short { len, first_seq })

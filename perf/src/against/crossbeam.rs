@@ -5,7 +5,7 @@
 
 use crossbeam_channel::bounded;
 
-use super::{Closed, Contender, Receiver, Router, Sender};
+use super::{Closed, Contender, Inlet, Kind, Receiver, Sender};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -23,8 +23,11 @@ impl Contender for Crossbeam {
         Ok(Self { capacity })
     }
 
-    fn receiver<T: Message>(&self) -> (Self::Address<T>, Self::Receiver<T>) {
-        bounded(self.capacity)
+    fn receiver<T: Message>(&self, kind: Kind) -> Inlet<Self, T> {
+        Ok(match kind {
+            Kind::Shared | Kind::Lone => bounded(self.capacity),
+            Kind::Small(capacity) => bounded(capacity),
+        })
     }
 
     fn sender<T: Message>(&self, to: &Self::Address<T>) -> Result<Self::Sender<T>, Failure> {
@@ -45,23 +48,6 @@ impl<T: Message> Sender<T> for crossbeam_channel::Sender<T> {
     #[inline]
     fn send_batch(&mut self, mut values: impl Iterator<Item = T>) -> Result<(), Closed> {
         values.try_for_each(|value| Self::send(self, value).map_err(|_| Closed))
-    }
-}
-
-impl<T: Message> Router<T> for Vec<crossbeam_channel::Sender<T>> {
-    #[inline]
-    fn send(&mut self, target: usize, value: T) -> Result<(), Closed> {
-        self[target].send(value).map_err(|_| Closed)
-    }
-
-    #[inline]
-    fn send_batch(
-        &mut self,
-        target: usize,
-        mut values: impl Iterator<Item = T>,
-    ) -> Result<(), Closed> {
-        let sender = &self[target];
-        values.try_for_each(|value| sender.send(value).map_err(|_| Closed))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Ours: an engine of its own for each run, driven by whoever waits.
 
-use mainspring::{Address, Engine, Outbox, Target};
+use mainspring::{Address, Engine, Event, Outbox, Target};
 
-use super::{Closed, Contender, Receiver, Router, Sender};
+use super::{Closed, Contender, Inlet, Kind, Receiver, Router, Sender};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -18,9 +18,14 @@ impl Contender for Mainspring {
         Engine::builder().capacity(capacity).build().map(Self).map_err(set_up)
     }
 
-    fn receiver<T: Message>(&self) -> (Address<T>, mainspring::Receiver<T>) {
-        let receiver = self.0.receiver();
-        (receiver.address(), receiver)
+    fn receiver<T: Message>(&self, kind: Kind) -> Inlet<Self, T> {
+        let receiver = match kind {
+            Kind::Shared | Kind::Lone => self.0.receiver(),
+            Kind::Small(size) => {
+                self.0.options().capacity(size).inbox(size).receiver().map_err(set_up)?
+            }
+        };
+        Ok((receiver.address(), receiver))
     }
 
     fn sender<T: Message>(&self, to: &Address<T>) -> Result<mainspring::Sender<T>, Failure> {
@@ -32,6 +37,10 @@ impl Contender for Mainspring {
         let targets = to.iter().map(|address| outbox.add(address));
         let targets = targets.collect::<Result<_, _>>().map_err(set_up)?;
         Ok(Routed { outbox, targets })
+    }
+
+    fn settle(&self) {
+        self.0.run_until_idle();
     }
 }
 
@@ -78,5 +87,18 @@ impl<T: Message> Receiver<T> for mainspring::Receiver<T> {
     #[inline]
     fn recv_batch(&mut self, max: usize, mut take: impl FnMut(T)) -> Result<usize, Closed> {
         Self::recv_batch(self, max, |_, value| take(value)).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn recv_event(&mut self) -> Result<T, Closed> {
+        loop {
+            if let Event::Message(_, value) = Self::recv_event(self).map_err(|_| Closed)? {
+                return Ok(value);
+            }
+        }
+    }
+
+    fn has_joined(&self) -> bool {
+        self.joined_at().is_some()
     }
 }

@@ -1,4 +1,5 @@
-//! The two ends of a stream: one thread that sends its numbers, and one that receives and adds up.
+//! A stream from some senders to one receiver, and its ends: a thread that sends its numbers, and one
+//! that receives and adds up.
 //!
 //! Before the start each sender sends one message over each of its channels, and each receiver
 //! takes those that are for it: joining, allocating and the first page faults are not in the
@@ -7,14 +8,33 @@
 use std::iter;
 use std::ops::Range;
 
-use super::{BATCH_RECEIVED, Load};
+use super::{BATCH_RECEIVED, Figure, Load};
 use crate::against::{Contender, Receiver, Sender};
 use crate::crew::Crew;
 use crate::failure::Failure;
-use crate::message::{Due, Message};
+use crate::message::{Due, Message, values};
 
 /// What is sent before the start.
 pub(super) const WARM_UP: u64 = 0;
+
+/// What a message costs if so many threads send to this receiver, and one receives.
+pub(super) fn stream<C: Contender, T: Message>(
+    contender: &C,
+    (address, receiver): (C::Address<T>, C::Receiver<T>),
+    senders: usize,
+    load: &Load,
+) -> Result<Figure, Failure> {
+    let authors = (0..senders).map(|author| values(author, load.share(senders)));
+    let due = Due::from::<T>(authors.clone());
+    let mut crew = Crew::new(senders + 1, load.settle);
+    for values in authors {
+        let sender = contender.sender(&address)?;
+        hire_sender::<C, T>(&mut crew, sender, values, load)?;
+    }
+    hire_receiver::<C, T>(&mut crew, receiver, senders, due, load)?;
+    let (took, _) = crew.finish(load.patience())?;
+    Ok(Figure::per_message(took, due.count))
+}
 
 /// A thread that sends these numbers to one receiver.
 pub(super) fn hire_sender<C: Contender, T: Message>(

@@ -1,4 +1,4 @@
-//! Several pairs: the peer's have nothing to do with each other, ours share one order.
+//! Several pairs: the peers' have nothing to do with each other, ours share one order.
 //!
 //! ```text
 //!  S ───▶ R
@@ -7,7 +7,7 @@
 //! ```
 
 use super::{Figure, Load, Topology, flow};
-use crate::against::Contender;
+use crate::against::{Contender, Kind, Who};
 use crate::crew::Crew;
 use crate::failure::Failure;
 use crate::message::{Due, Message, values};
@@ -15,12 +15,14 @@ use crate::message::{Due, Message, values};
 pub(crate) struct ManyToMany<const PAIRS: usize>;
 
 impl<const PAIRS: usize> Topology for ManyToMany<PAIRS> {
+    const WHO: &'static [Who] = &Who::ALL;
+
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;
         let mut crew = Crew::new(2 * PAIRS, load.settle);
         let mut messages = 0;
         for author in 0..PAIRS {
-            let (address, receiver) = contender.receiver::<T>();
+            let (address, receiver) = contender.receiver::<T>(Kind::Lone)?;
             let sender = contender.sender(&address)?;
             let values = values(author, load.share(PAIRS));
             let due = Due::from::<T>(std::iter::once(values.clone()));
@@ -29,6 +31,6 @@ impl<const PAIRS: usize> Topology for ManyToMany<PAIRS> {
             messages += due.count;
         }
         let (took, _) = crew.finish(load.patience())?;
-        Ok(Figure::per_message(took, messages))
+        Ok(vec![Figure::per_message(took, messages)])
     }
 }

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::{Figure, Load, Topology, flow};
-use crate::against::{Contender, Router};
+use crate::against::{Contender, Kind, Router};
 use crate::crew::Crew;
 use crate::failure::Failure;
 use crate::message::{Due, Message, values};
@@ -21,8 +21,9 @@ pub(crate) struct ManyToManyRandom<const SIDES: usize>;
 impl<const SIDES: usize> Topology for ManyToManyRandom<SIDES> {
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;
-        let channels = (0..SIDES).map(|_| contender.receiver::<T>());
-        let (addresses, receivers): (Vec<_>, Vec<_>) = channels.unzip();
+        let channels = (0..SIDES).map(|_| contender.receiver::<T>(Kind::Shared));
+        let channels = channels.collect::<Result<Vec<_>, _>>()?;
+        let (addresses, receivers): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
 
         let mut crew = Crew::new(2 * SIDES, load.settle);
         let mut due = [Due::default(); SIDES];
@@ -38,7 +39,7 @@ impl<const SIDES: usize> Topology for ManyToManyRandom<SIDES> {
             flow::hire_receiver::<C, T>(&mut crew, receiver, SIDES, due, load)?;
         }
         let (took, _) = crew.finish(load.patience())?;
-        Ok(Figure::per_message(took, due.iter().map(|due| due.count).sum()))
+        Ok(vec![Figure::per_message(took, due.iter().map(|due| due.count).sum())])
     }
 }
 

@@ -5,25 +5,18 @@
 //! ```
 
 use super::{Figure, Load, Topology, flow};
-use crate::against::Contender;
-use crate::crew::Crew;
+use crate::against::{Contender, Kind, Who};
 use crate::failure::Failure;
-use crate::message::{Due, Message, values};
+use crate::message::Message;
 
 pub(crate) struct OneToOne;
 
 impl Topology for OneToOne {
+    const WHO: &'static [Who] = &Who::ALL;
+
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;
-        let (address, receiver) = contender.receiver::<T>();
-        let sender = contender.sender(&address)?;
-        let values = values(0, load.share(1));
-        let due = Due::from::<T>(std::iter::once(values.clone()));
-
-        let mut crew = Crew::new(2, load.settle);
-        flow::hire_sender::<C, T>(&mut crew, sender, values, load)?;
-        flow::hire_receiver::<C, T>(&mut crew, receiver, 1, due, load)?;
-        let (took, _) = crew.finish(load.patience())?;
-        Ok(Figure::per_message(took, due.count))
+        let inlet = contender.receiver::<T>(Kind::Lone)?;
+        Ok(vec![flow::stream(&contender, inlet, 1, load)?])
     }
 }

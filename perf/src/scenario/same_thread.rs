@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::{Figure, Load, Topology, flow};
-use crate::against::{Contender, Receiver, Sender};
+use crate::against::{Contender, Kind, Receiver, Sender, Who};
 use crate::crew::Crew;
 use crate::failure::Failure;
 use crate::message::{Due, Message, values};
@@ -17,9 +17,11 @@ use crate::message::{Due, Message, values};
 pub(crate) struct SameThread;
 
 impl Topology for SameThread {
+    const WHO: &'static [Who] = &Who::ALL;
+
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;
-        let (address, mut receiver) = contender.receiver::<T>();
+        let (address, mut receiver) = contender.receiver::<T>(Kind::Lone)?;
         let mut sender = contender.sender(&address)?;
         let values = values(0, load.share(1));
         let due = Due::from::<T>(std::iter::once(values.clone()));
@@ -38,7 +40,7 @@ impl Topology for SameThread {
             })
         })?;
         let (took, _) = crew.finish(load.patience())?;
-        Ok(Figure::per_message(took, due.count))
+        Ok(vec![Figure::per_message(took, due.count)])
     }
 }
 

@@ -1,0 +1,241 @@
+//! Statistics: how full everything is, and who holds whom back.
+//!
+//! Everything is counted already, for other purposes: a lane's tail, stamp and head are what was sent, numbered and
+//! received. So a report costs only the one who asks for it. It is no snapshot: each figure is true of some moment
+//! during the call.
+
+use std::fmt;
+use std::sync::Weak;
+
+use crate::clock::Seq;
+use crate::drive::Shared;
+use crate::lane::{Counts, LaneState};
+use crate::order::OrderRing;
+use crate::sync::{Arc, Mutex, give_way};
+
+/// A report on an engine. Made by [`Engine::stats`](crate::Engine::stats).
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = mainspring::Engine::new();
+/// let (mut tx, mut rx) = engine.options().name("orders").channel()?;
+/// tx.send_batch(["buy", "sell", "buy"])?;
+/// rx.recv()?;
+/// let stats = engine.stats();
+/// let orders = &stats.receivers[0];
+/// assert_eq!((orders.name.as_deref(), orders.received, orders.depth), (Some("orders"), 1, 2));
+/// println!("{stats}");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Where the clock stands.
+    pub clock: Seq,
+    /// Full passes of the dispatcher.
+    pub passes: u64,
+    /// How often a receiver that waited has numbered what its own lane had, without a pass.
+    pub short_ways: u64,
+    /// How often the dispatcher was asked to look again: for sleepers, joins, ends, room.
+    pub kicks: u64,
+    /// The messages that passes and short ways have numbered, divided by how many those were.
+    pub messages_per_pass: f64,
+    /// The receivers that have not gone, in the order in which they were made.
+    pub receivers: Vec<ReceiverStats>,
+    /// The outboxes that have not gone.
+    pub outboxes: Vec<OutboxStats>,
+}
+
+/// A report on a receiver.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ReceiverStats {
+    /// The name that it was given.
+    pub name: Option<Box<str>>,
+    /// Messages that it has received.
+    pub received: u64,
+    /// Messages that were sent to it and not received.
+    pub depth: u64,
+    /// Those of them that have their number: how far it is behind the clock, in messages.
+    pub lag: u64,
+    /// The lanes of its senders and outboxes, as long as they hold messages or may yet.
+    pub lanes: Vec<LaneStats>,
+}
+
+/// A report on a lane.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LaneStats {
+    /// Messages sent on it.
+    pub sent: u64,
+    /// Those of them that were not received.
+    pub depth: u64,
+    /// How many it holds.
+    pub capacity: usize,
+    /// How often it had to wait: its sender for room in it, or what it holds for room in the inbox.
+    pub stalls: u64,
+    /// The outbox that it belongs to, as an index into [`Stats::outboxes`]; none if it is a sender's.
+    pub outbox: Option<usize>,
+    /// What its receiver holds up.
+    pub held_up: Option<HeldUp>,
+}
+
+/// A report on an outbox.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OutboxStats {
+    /// Messages sent, to all targets.
+    pub sent: u64,
+    /// Those of them that have no number yet.
+    pub depth: u64,
+    /// How many without a number it holds.
+    pub capacity: usize,
+    /// How often it had to wait for room.
+    pub stalls: u64,
+    /// The receiver that holds up everything in it, because its inbox is full: an index into [`Stats::receivers`].
+    pub held_by: Option<usize>,
+}
+
+/// How a receiver holds up a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeldUp {
+    /// The lane is full: its sender cannot send.
+    Full,
+    /// The receiver's inbox is full: what the lane holds gets no number.
+    Stalled,
+}
+
+impl Stats {
+    pub(crate) fn of(shared: &Shared) -> Self {
+        let rings = shared.rings.all();
+        let outbox = |ring: &OrderRing| rings.iter().position(|known| std::ptr::eq(&**known, ring));
+        let ports = shared.ports.all();
+        let counted = ports.iter().filter_map(|port| Some((port.id(), port.count(&outbox)?)));
+        let (ids, receivers): (Vec<_>, Vec<_>) = counted.unzip();
+        let outboxes = rings
+            .iter()
+            .map(|ring| {
+                let Counts { sent, received, .. } = ring.state().counts();
+                let (stalls, held_by) = ring.state().stalls.read();
+                let held_by = held_by.and_then(|port| ids.iter().position(|id| *id == Some(port)));
+                let depth = sent.saturating_sub(received);
+                OutboxStats { sent, depth, capacity: ring.capacity() as usize, stalls, held_by }
+            })
+            .collect();
+        let (passes, short_ways) = turns(shared);
+        let clock = shared.board().clock.now();
+        let numbered = clock - shared.start;
+        Self {
+            clock: Seq::new(clock),
+            passes,
+            short_ways,
+            kicks: shared.kicks(),
+            messages_per_pass: numbered as f64 / (passes + short_ways).max(1) as f64,
+            receivers,
+            outboxes,
+        }
+    }
+}
+
+/// Waits for the moment between two passes.
+fn turns(shared: &Shared) -> (u64, u64) {
+    loop {
+        if let Some(turns) = shared.turns() {
+            return turns;
+        }
+        if shared.is_poisoned() {
+            return (0, 0);
+        }
+        give_way();
+    }
+}
+
+impl ReceiverStats {
+    /// Adds a lane.
+    pub(crate) fn add(&mut self, lane: &LaneState, capacity: usize, outbox: Option<usize>) {
+        let Counts { sent, numbered, received } = lane.counts();
+        let depth = sent.saturating_sub(received);
+        let (stalls, waits) = lane.stalls.read();
+        let held_up = if waits.is_some() {
+            Some(HeldUp::Stalled)
+        } else {
+            (depth >= capacity as u64).then_some(HeldUp::Full)
+        };
+        self.received += received;
+        self.depth += depth;
+        self.lag += numbered.saturating_sub(received);
+        self.lanes.push(LaneStats { sent, depth, capacity, stalls, outbox, held_up });
+    }
+}
+
+impl fmt::Display for Stats {
+    /// A line for the engine, for each receiver, and for each outbox that holds something.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clock, passes, short_ways, kicks, messages_per_pass, .. } = self;
+        write!(f, "clock {clock}: {passes} passes and {short_ways} short ways, ")?;
+        write!(f, "{messages_per_pass:.1} messages each; {kicks} kicks")?;
+        for (index, receiver) in self.receivers.iter().enumerate() {
+            let ReceiverStats { received, depth, lag, lanes, .. } = receiver;
+            let stalls = lanes.iter().map(|lane| lane.stalls).sum::<u64>();
+            let held = lanes.iter().filter(|lane| lane.held_up.is_some()).count();
+            write!(f, "\n{}: received {received}, depth {depth}, ", self.name_of(index))?;
+            write!(f, "lag {lag}, {} lanes, {held} held up, {stalls} stalls", lanes.len())?;
+        }
+        for (index, outbox) in self.outboxes.iter().enumerate() {
+            let OutboxStats { sent, depth, stalls, held_by, .. } = outbox;
+            write!(f, "\noutbox {index}: sent {sent}, depth {depth}, {stalls} stalls")?;
+            if let Some(receiver) = held_by {
+                write!(f, ", held up by {}", self.name_of(*receiver))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Stats {
+    fn name_of(&self, receiver: usize) -> String {
+        let name = self.receivers.get(receiver).and_then(|receiver| receiver.name.as_deref());
+        name.map_or_else(|| format!("receiver {receiver}"), str::to_owned)
+    }
+}
+
+/// One who can be counted, whatever its type.
+pub(crate) trait Census: Send + Sync {
+    /// The dispatcher's number for this receiver.
+    fn id(&self) -> Option<usize>;
+    /// None if it has gone. `outbox` finds the index of an outbox.
+    fn count(&self, outbox: &dyn Fn(&OrderRing) -> Option<usize>) -> Option<ReceiverStats>;
+}
+
+/// All of a kind that have not gone. Keeps nobody alive.
+pub(crate) struct Registry<T: ?Sized> {
+    entries: Mutex<Entries<T>>,
+}
+
+struct Entries<T: ?Sized> {
+    list: Vec<Weak<T>>,
+    /// At this length those that have gone are taken out.
+    limit: usize,
+}
+
+impl<T: ?Sized> Default for Registry<T> {
+    fn default() -> Self {
+        Self { entries: Mutex::new(Entries { list: Vec::new(), limit: 16 }) }
+    }
+}
+
+impl<T: ?Sized> Registry<T> {
+    pub(crate) fn add(&self, entry: &Arc<T>) {
+        let mut entries = self.entries.lock();
+        if entries.list.len() >= entries.limit {
+            entries.list.retain(|entry| entry.strong_count() > 0);
+            entries.limit = 2 * entries.list.len().max(8);
+        }
+        entries.list.push(Arc::downgrade(entry));
+    }
+
+    fn all(&self) -> Vec<Arc<T>> {
+        self.entries.lock().list.iter().filter_map(Weak::upgrade).collect()
+    }
+}
