@@ -265,6 +265,11 @@ impl Shared {
         did
     }
 
+    #[cold]
+    fn tell_of_clock(&self) {
+        self.board.waiters.wake_all();
+    }
+
     /// One pass.
     fn pass(&self, held: &mut Held<'_, Core>) -> Effects {
         let at = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
@@ -320,7 +325,7 @@ impl Shared {
             self.kick();
         }
         if tell {
-            self.board.waiters.wake_all();
+            self.tell_of_clock();
         }
         Some(found.unwrap_or(false))
     }

@@ -77,10 +77,11 @@ impl<T: Send + 'static> Receiver<T> {
     /// When it has closed.
     #[inline]
     pub fn recv(&mut self) -> Result<(Seq, T), RecvError> {
-        match self.look.take_of_run() {
-            Some(message) => Ok(message),
-            None => self.recv_next(None).map_err(|_| RecvError),
+        if let Some(message) = self.look.take_of_run() {
+            return Ok(message);
         }
+        self.go_on(None).map_err(|_| RecvError)?;
+        self.look.take_of_run().ok_or(RecvError)
     }
 
     /// The next message, if one is there now. Runs a pass at most, and those asked for meanwhile.
@@ -89,7 +90,8 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// When there is none, or it has closed.
     pub fn try_recv(&mut self) -> Result<(Seq, T), TryRecvError> {
-        self.without_waiting(Look::for_message)
+        self.without_waiting(Look::for_run)?;
+        self.look.take_of_run().ok_or(TryRecvError::Empty)
     }
 
     /// The next message, waiting for `timeout` at the longest.
@@ -98,10 +100,11 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// When there was none in time, or it has closed.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<(Seq, T), RecvTimeoutError> {
-        match self.look.take() {
-            Some(message) => Ok(message),
-            None => self.recv_next(Deadline::after(timeout)),
+        if let Some(message) = self.look.take_of_run() {
+            return Ok(message);
         }
+        self.go_on(Deadline::after(timeout))?;
+        self.look.take_of_run().ok_or(RecvTimeoutError::Closed)
     }
 
     /// Waits for a message, and hands it and those that are there, `max` at most, to `f`. Returns how many.
@@ -119,9 +122,7 @@ impl<T: Send + 'static> Receiver<T> {
         if max == 0 {
             return Ok(0);
         }
-        if !self.look.go_on() {
-            self.wait_for_run()?;
-        }
+        self.go_on(None).map_err(|_| RecvError)?;
         Ok(self.look.take_batch(max, f))
     }
 
@@ -236,32 +237,18 @@ impl<T: Send + 'static> Receiver<T> {
         }
     }
 
-    /// The next message, when the run at hand is read to its end.
-    fn recv_next(&mut self, deadline: Option<Deadline>) -> Result<(Seq, T), RecvTimeoutError> {
-        if self.look.go_on()
-            && let Some(message) = self.look.take_of_run()
-        {
-            return Ok(message);
-        }
-        self.wait(deadline, Look::for_message)
+    /// Makes sure that the run at hand has something left.
+    fn go_on(&mut self, deadline: Option<Deadline>) -> Result<(), RecvTimeoutError> {
+        if self.look.go_on() { Ok(()) } else { self.wait_for_run(deadline) }
     }
 
     #[cold]
-    fn wait_for_run(&mut self) -> Result<(), RecvError> {
-        self.wait(None, Look::for_run).map_err(|_| RecvError)
-    }
-
-    #[inline]
-    fn wait<R>(
-        &mut self,
-        deadline: Option<Deadline>,
-        find: impl Fn(&mut Look<T>) -> Option<Found<R>>,
-    ) -> Result<R, RecvTimeoutError> {
+    fn wait_for_run(&mut self, deadline: Option<Deadline>) -> Result<(), RecvTimeoutError> {
         let Self { shared, port, look } = self;
-        if let Some(found) = look.go_the_short_way(&find) {
+        if let Some(found) = look.go_the_short_way(Look::for_run) {
             return finish(Ok(found));
         }
-        finish(shared.wait(port.inbox.parker(), deadline, |step| look.step(step, &find)))
+        finish(shared.wait(port.inbox.parker(), deadline, |step| look.step(step, Look::for_run)))
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<T>, RecvTimeoutError> {

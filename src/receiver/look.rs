@@ -61,27 +61,16 @@ impl<T: Send + 'static> Look<T> {
         })
     }
 
-    /// The message that is there, or the news that none will come.
-    #[inline]
-    pub(super) fn for_message(&mut self) -> Option<Found<(Seq, T)>> {
-        self.find(Self::take)
-    }
-
-    /// Whether there is one.
+    /// Whether there is a message, or the news that none will come.
     pub(super) fn for_run(&mut self) -> Option<Found<()>> {
-        self.find(|look| look.reader.find_run().then_some(()))
-    }
-
-    #[inline]
-    fn find<R>(&mut self, take: impl Fn(&mut Self) -> Option<R>) -> Option<Found<R>> {
-        if let Some(found) = take(self) {
-            return Some(Found::Something(found));
+        if self.reader.find_run() {
+            return Some(Found::Something(()));
         }
         if !self.is_closed() {
             return None;
         }
         // Closed was read after the look that found nothing: only now is nothing final.
-        Some(take(self).map_or(Found::Closed, Found::Something))
+        Some(if self.reader.find_run() { Found::Something(()) } else { Found::Closed })
     }
 
     /// The message that is there, or the clock if it has news, or that nothing will come.

@@ -51,13 +51,13 @@ struct Current<T> {
     numbers: Numbers,
 }
 
-enum Numbers {
-    /// The next message has this one.
-    Adjacent(u64),
-    /// The next message has `first` plus the position of the lowest bit.
-    Masked { first: u64, mask: u64 },
-    /// As they stand in the rest of an outbox's order ring.
-    Walk(Box<Walk>),
+/// The numbers of a run's messages. In words of their own, for they change with each run.
+struct Numbers {
+    /// The next message has this one, plus the position of the lowest bit of the mask if there is a bit.
+    next: u64,
+    mask: u64,
+    /// As they stand in the rest of an outbox's order ring, instead.
+    walk: Option<Box<Walk>>,
 }
 
 impl<T: Send + 'static> Reader<T> {
@@ -179,11 +179,8 @@ impl<T: Send + 'static> Reader<T> {
         if waited {
             self.shared.kick();
         }
-        let numbers = match run {
-            Run { first_seq, mask: 0, .. } => Numbers::Adjacent(first_seq),
-            Run { first_seq: first, mask, .. } => Numbers::Masked { first, mask },
-        };
-        self.begin(run.key, u64::from(run.len), run.last, numbers);
+        let Run { key, len, first_seq, mask, last } = run;
+        self.begin(key, u64::from(len), last, first_seq, mask);
         true
     }
 
@@ -214,31 +211,42 @@ impl<T: Send + 'static> Reader<T> {
         let (start, end) = (rest.start.load(Relaxed), rest.end.load(Relaxed));
         let first_seq = rest.first_seq.load(Relaxed);
         match lane.order() {
-            None => self.begin(key, end - start, true, Numbers::Adjacent(first_seq)),
+            None => self.begin(key, end - start, true, first_seq, 0),
             Some((ring, target)) => {
-                let walk = Box::new(Walk::new(ring.clone(), *target, start, end, first_seq));
-                self.begin(key, walk.len(), true, Numbers::Walk(walk));
+                let walk = Walk::new(ring.clone(), *target, start, end, first_seq);
+                self.begin(key, walk.len(), true, first_seq, 0);
+                if let Some(current) = &mut self.current {
+                    current.numbers.walk = Some(Box::new(walk));
+                }
             }
         }
     }
 
     /// Begins a run of `len` messages of a lane, which the receiver may meet with it.
-    #[inline]
-    fn begin(&mut self, key: u32, len: u64, last: bool, numbers: Numbers) {
+    fn begin(&mut self, key: u32, len: u64, last: bool, first_seq: u64, mask: u64) {
         if self.current.as_ref().is_none_or(|current| current.key != key) {
             self.turn_to(key);
         }
+        self.go_on(len, last, first_seq, mask);
+    }
+
+    /// Begins a run of the current lane.
+    #[inline]
+    fn go_on(&mut self, len: u64, last: bool, first_seq: u64, mask: u64) {
         let Some(current) = &mut self.current else { return };
         current.lane.grant(len);
-        (current.last, current.numbers) = (last, numbers);
+        current.last = last;
+        current.numbers.next = first_seq;
+        current.numbers.mask = mask;
+        current.numbers.walk = None;
         self.short = match last || current.lane.is_of_outbox() {
             true => NEVER,
             false if len <= BRISK => 1,
             false if self.others == 0 => MANY,
             false => NEVER,
         };
-        if !std::mem::replace(&mut self.is_heard[key as usize], true) {
-            self.heard.push(key);
+        if !std::mem::replace(&mut self.is_heard[current.key as usize], true) {
+            self.heard.push(current.key);
         }
     }
 
@@ -252,7 +260,8 @@ impl<T: Send + 'static> Reader<T> {
         let known = self.lanes[index].take();
         self.others -= usize::from(known.is_some());
         let lane = known.unwrap_or_else(|| Consumer::new(self.port.lane(key)));
-        let next = Current { key, last: false, lane, numbers: Numbers::Adjacent(0) };
+        let numbers = Numbers { next: 0, mask: 0, walk: None };
+        let next = Current { key, last: false, lane, numbers };
         if let Some(current) = self.current.replace(next) {
             self.lanes[current.key as usize] = Some(current.lane);
             self.others += 1;
@@ -279,7 +288,7 @@ impl<T: Send + 'static> Reader<T> {
         if self.rest.is_some() || self.inbox.has_something() {
             return Some(true);
         }
-        let Current { key, lane, .. } = self.current.as_ref()?;
+        let Current { lane, .. } = self.current.as_ref()?;
         debug_assert!(!lane.has_more(), "what is at hand comes first");
         if lane.waiting() == 0 {
             return None;
@@ -287,7 +296,7 @@ impl<T: Send + 'static> Reader<T> {
         let Some(Short { len, first_seq }) = core.stamp_own(lane.state()) else {
             return Some(false);
         };
-        self.begin(*key, len, false, Numbers::Adjacent(first_seq));
+        self.go_on(len, false, first_seq, 0);
         Some(true)
     }
 
@@ -303,25 +312,28 @@ impl<T: Send + 'static> Reader<T> {
 impl Numbers {
     #[inline]
     fn next(&mut self) -> u64 {
-        match self {
-            Self::Adjacent(next) => {
-                *next += 1;
-                *next - 1
-            }
-            Self::Masked { first, mask } => {
-                let number = *first + u64::from(mask.trailing_zeros());
-                *mask &= *mask - 1;
-                number
-            }
-            Self::Walk(walk) => walk.next(),
+        if self.mask == 0 && self.walk.is_none() {
+            self.next += 1;
+            return self.next - 1;
         }
+        self.next_of_several()
+    }
+
+    #[inline]
+    fn next_of_several(&mut self) -> u64 {
+        if let Some(walk) = &mut self.walk {
+            return walk.next();
+        }
+        let number = self.next + u64::from(self.mask.trailing_zeros());
+        self.mask &= self.mask - 1;
+        number
     }
 
     fn peek(&mut self) -> u64 {
-        match self {
-            Self::Adjacent(next) => *next,
-            Self::Masked { first, mask } => *first + u64::from(mask.trailing_zeros()),
-            Self::Walk(walk) => walk.peek(),
+        match &mut self.walk {
+            Some(walk) => walk.peek(),
+            None if self.mask == 0 => self.next,
+            None => self.next + u64::from(self.mask.trailing_zeros()),
         }
     }
 }

@@ -24,7 +24,7 @@ impl<T: Send + 'static> Look<T> {
             // Whatever it has found is at hand now, or in the inbox.
             self.hold(1);
         }
-        self.reader.find_run()
+        self.reader.has_more() || self.reader.find_run()
     }
 
     /// Looks for a while. None if the wait has to go on, with a full pass.
@@ -32,8 +32,11 @@ impl<T: Send + 'static> Look<T> {
         &mut self,
         find: impl Fn(&mut Self) -> Option<Found<R>>,
     ) -> Option<Found<R>> {
-        if !self.reader.is_brisk() || !self.may() {
+        if !self.reader.is_brisk() || !self.shared.is_direct() {
             return None;
+        }
+        if !self.may() {
+            self.shared.drive();
         }
         for nth in 0..LOOKS {
             if (nth >= PATIENCE || self.reader.own_lane_speaks())
