@@ -28,7 +28,7 @@ use crate::order::OrderRing;
 use crate::park::{self, Deadline, Parker};
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{self, EXTRA_PASSES, Ordering::Relaxed, PAUSES, YIELDS};
+use crate::sync::{self, EXTRA_PASSES, GATHER, Ordering::Relaxed, PAUSES, YIELDS};
 
 /// Who runs the dispatcher.
 #[derive(Clone, Default)]
@@ -118,6 +118,16 @@ pub(crate) enum Step {
     Look,
     /// It is about to sleep: ask those to speak up whom it wants to hear.
     Arm,
+}
+
+/// How a wait begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// With a pass.
+    Eager,
+    /// With a moment in which more can gather, where messages come in crowds: a pass that finds few costs as much as
+    /// one that finds many, and takes the lines of those who write.
+    Gather,
 }
 
 /// How a wait ended without what was waited for.
@@ -370,9 +380,10 @@ impl Shared {
         &self,
         parker: &Parker,
         deadline: Option<Deadline>,
+        pace: Pace,
         mut end: impl FnMut(Step) -> Option<R>,
     ) -> Result<R, Unfinished> {
-        if let Some(found) = self.poll(&mut end) {
+        if let Some(found) = self.poll(pace, &mut end) {
             return Ok(found);
         }
         loop {
@@ -402,9 +413,17 @@ impl Shared {
     }
 
     /// The part of a wait that does not sleep. With passes by hand there is nothing to be gained by it.
-    fn poll<R>(&self, end: &mut impl FnMut(Step) -> Option<R>) -> Option<R> {
+    fn poll<R>(&self, pace: Pace, end: &mut impl FnMut(Step) -> Option<R>) -> Option<R> {
         if let Drive::Manual(_) = self.drive {
             return end(Step::Look);
+        }
+        if pace == Pace::Gather {
+            for _ in 0..GATHER {
+                (0..4).for_each(|_| sync::pause());
+                if let Some(found) = end(Step::Look) {
+                    return Some(found);
+                }
+            }
         }
         for round in 0..PAUSES + YIELDS {
             self.drive();
@@ -429,7 +448,7 @@ impl Shared {
     ) -> Result<R, Unfinished> {
         let waiters = &self.board.waiters;
         let mut listed = false;
-        let result = self.wait(parker, deadline, |step| {
+        let result = self.wait(parker, deadline, Pace::Eager, |step| {
             if step == Step::Arm {
                 if listed {
                     // Woken by something else, it may still stand there.

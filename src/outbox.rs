@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 use crate::address::{Address, Outlet, Port};
 use crate::batch::{Way, send_batch};
 use crate::board::Change;
-use crate::drive::{Shared, Step};
+use crate::drive::{Pace, Shared, Step};
 use crate::error::{AddressError, Reason, SendBatchError, SendError, TrySendError};
 use crate::lane::WANT;
 use crate::order::{OrderRing, TARGETS_MAX};
@@ -300,7 +300,7 @@ fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64)
     }
     ring.state().stalls.count();
     shared
-        .wait(ring.state().parker(), None, |step| match step {
+        .wait(ring.state().parker(), None, Pace::Eager, |step| match step {
             Step::Look => has_room().then_some(()),
             Step::Arm => None,
         })

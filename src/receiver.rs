@@ -248,7 +248,9 @@ impl<T: Send + 'static> Receiver<T> {
         if let Some(found) = look.go_the_short_way(Look::for_run) {
             return finish(Ok(found));
         }
-        finish(shared.wait(port.inbox.parker(), deadline, |step| look.step(step, Look::for_run)))
+        let pace = look.reader.pace();
+        let parker = port.inbox.parker();
+        finish(shared.wait(parker, deadline, pace, |step| look.step(step, Look::for_run)))
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<T>, RecvTimeoutError> {

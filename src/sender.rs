@@ -11,7 +11,7 @@ use crate::address::{Address, Outlet, Port};
 use crate::batch::{Way, send_batch};
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::drive::{Shared, Step, Unfinished};
+use crate::drive::{Pace, Shared, Step, Unfinished};
 use crate::error::{
     AddressError, SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError,
 };
@@ -314,7 +314,7 @@ pub(crate) fn wait_for_room<T>(
 ) -> Result<(), NoRoom> {
     let parker = producer.lane().state().parker().clone();
     producer.state().stalls.count();
-    let found = shared.wait(&parker, deadline, |step| match step {
+    let found = shared.wait(&parker, deadline, Pace::Gather, |step| match step {
         Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
         Step::Look => producer.find_room().then_some(Ok(())),
         Step::Arm => None,

@@ -22,7 +22,7 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use imp::Site;
 pub(crate) use imp::atomic;
 pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, READY_WIDTH, Signal, UnsafeCell, YIELDS};
-pub(crate) use imp::{LOOKS, PATIENCE};
+pub(crate) use imp::{GATHER, LOOKS, PATIENCE};
 pub(crate) use imp::{give_way, pause, yield_now};
 
 /// The form of the barrier in use, for reports.
@@ -200,6 +200,9 @@ mod imp {
     /// then this many looks with a yield between them. More threads than cores make longer spinning a disaster.
     pub(crate) const YIELDS: u32 = 8;
 
+    /// Where messages come in crowds, so many looks with four pauses before each come first.
+    pub(crate) const GATHER: u32 = 4;
+
     /// A receiver that goes the short way looks this often,
     pub(crate) const LOOKS: u32 = 32;
     /// the first times without the core.
@@ -276,6 +279,7 @@ mod imp {
     /// A model would only repeat itself: it sleeps at once.
     pub(crate) const PAUSES: u32 = 0;
     pub(crate) const YIELDS: u32 = 0;
+    pub(crate) const GATHER: u32 = 0;
     /// The short way is short.
     pub(crate) const LOOKS: u32 = 1;
     pub(crate) const PATIENCE: u32 = 0;

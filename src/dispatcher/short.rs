@@ -10,34 +10,42 @@
 
 use super::Core;
 use super::source::Phase;
-use super::stamp::BURST;
 use crate::lane::LaneState;
 
-/// What a receiver has stamped for itself.
+/// What came of the short way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Short {
-    pub(crate) len: u64,
-    pub(crate) first_seq: u64,
+pub(crate) enum Short {
+    /// These messages have their numbers.
+    Run { len: u64, first_seq: u64 },
+    /// The lane has nothing.
+    Nothing,
+    /// It takes a full pass.
+    Pass,
 }
 
 impl Core {
     /// Stamps what is in a lane. To be called by its receiver, which has nothing left to read in its inbox.
     #[inline]
-    pub(crate) fn stamp_own(&mut self, lane: &LaneState) -> Option<Short> {
-        let id = lane.id()? as usize;
-        let source = &mut self.sources[id];
+    pub(crate) fn stamp_own(&mut self, lane: &LaneState) -> Short {
+        let Some(source) = lane.id().and_then(|id| self.sources.get_mut(id as usize)) else {
+            return Short::Pass;
+        };
         let (seen, ended) = lane.published();
-        if seen == source.stamped || ended || source.phase != Phase::Hot || lane.is_wanted() {
-            return None;
+        if ended || source.phase != Phase::Hot || lane.is_wanted() {
+            return Short::Pass;
         }
-        let (len, first_seq) = ((seen - source.stamped).min(BURST), self.seq + 1);
+        let len = seen - source.stamped;
+        if len == 0 {
+            return Short::Nothing;
+        }
+        let first_seq = self.seq + 1;
         self.seq += len;
-        source.stamped += len;
+        source.stamped = seen;
         source.spoke = self.passes;
         self.short_ways += 1;
-        lane.stamp(source.stamped, self.seq);
+        lane.stamp(seen, self.seq);
         self.clock.publish(&self.board.clock, self.seq, 0);
-        Some(Short { len, first_seq })
+        Short::Run { len, first_seq }
     }
 
     /// Whether those who sleep until the clock moves are to be told of what was stamped.

@@ -20,14 +20,15 @@ pub(super) struct Look<T> {
     told: Seq,
     /// It has been told its last clock.
     ended: bool,
-    /// How often it has gone the short way.
-    pub(super) trips: u32,
+    /// How often it has gone the short way, if it may.
+    pub(super) trips: Option<u32>,
 }
 
 impl<T: Send + 'static> Look<T> {
     pub(super) fn new(shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
         let reader = Reader::new(shared.clone(), port);
-        Self { shared, reader, told: Seq::ZERO, ended: false, trips: 0 }
+        let trips = shared.is_direct().then_some(0);
+        Self { shared, reader, told: Seq::ZERO, ended: false, trips }
     }
 
     pub(super) fn told(&self) -> Seq {

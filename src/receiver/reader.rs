@@ -6,7 +6,7 @@
 use super::Seq;
 use crate::address::Port;
 use crate::dispatcher::{Core, Short};
-use crate::drive::Shared;
+use crate::drive::{Pace, Shared};
 use crate::inbox::{Inbox, InboxReader, Run};
 use crate::order::Walk;
 use crate::ring::Consumer;
@@ -31,6 +31,8 @@ pub(super) struct Reader<T> {
     current: Option<Current<T>>,
     /// With so many messages of the same lane the short way is worth going.
     short: u64,
+    /// The last run was long, or one of many.
+    is_crowded: bool,
     /// The other lanes that have spoken, by key,
     lanes: Vec<Option<Consumer<T>>>,
     /// and how many they are.
@@ -69,6 +71,7 @@ impl<T: Send + 'static> Reader<T> {
             inbox,
             current: None,
             short: NEVER,
+            is_crowded: false,
             lanes: Vec::new(),
             others: 0,
             rest: None,
@@ -239,6 +242,8 @@ impl<T: Send + 'static> Reader<T> {
         current.numbers.next = first_seq;
         current.numbers.mask = mask;
         current.numbers.walk = None;
+        // The numbers between its own are other targets' of the same outbox.
+        self.is_crowded = len.max(u64::from(u64::BITS - mask.leading_zeros())) > BRISK;
         self.short = match last || current.lane.is_of_outbox() {
             true => NEVER,
             false if len <= BRISK => 1,
@@ -275,6 +280,11 @@ impl<T: Send + 'static> Reader<T> {
             && self.current.as_ref().is_some_and(|current| current.lane.waiting() >= self.short)
     }
 
+    /// How to wait for more.
+    pub(super) fn pace(&self) -> Pace {
+        if self.is_crowded { Pace::Gather } else { Pace::Eager }
+    }
+
     /// Whether messages come one by one, so that the next is worth waiting for in the same lane.
     #[inline]
     pub(super) fn is_brisk(&self) -> bool {
@@ -290,11 +300,10 @@ impl<T: Send + 'static> Reader<T> {
         }
         let Current { lane, .. } = self.current.as_ref()?;
         debug_assert!(!lane.has_more(), "what is at hand comes first");
-        if lane.waiting() == 0 {
-            return None;
-        }
-        let Some(Short { len, first_seq }) = core.stamp_own(lane.state()) else {
-            return Some(false);
+        let (len, first_seq) = match core.stamp_own(lane.state()) {
+            Short::Run { len, first_seq } => (len, first_seq),
+            Short::Nothing => return None,
+            Short::Pass => return Some(false),
         };
         self.go_on(len, false, first_seq, 0);
         Some(true)

@@ -32,7 +32,7 @@ impl<T: Send + 'static> Look<T> {
         &mut self,
         find: impl Fn(&mut Self) -> Option<Found<R>>,
     ) -> Option<Found<R>> {
-        if !self.reader.is_brisk() || !self.shared.is_direct() {
+        if !self.reader.is_brisk() || self.trips.is_none() {
             return None;
         }
         if !self.may() {
@@ -52,11 +52,12 @@ impl<T: Send + 'static> Look<T> {
         None
     }
 
-    /// Whether it is not time for a full pass.
+    /// Whether the short way may be gone, and it is not time for a full pass.
     #[inline]
     fn may(&mut self) -> bool {
-        self.trips = self.trips.wrapping_add(1);
-        self.shared.is_direct() && !self.trips.is_multiple_of(FULL_PASS)
+        let Some(trips) = &mut self.trips else { return false };
+        *trips = trips.wrapping_add(1);
+        !trips.is_multiple_of(FULL_PASS)
     }
 
     #[inline]
