@@ -1,11 +1,17 @@
-//! Sending many values: pushed one by one, published together, at the latest when there is no room for the next.
+//! Sending many values: written one by one, published together, at the latest when there is no room for the next.
 
 use crate::error::{Reason, SendBatchError};
 
 /// One author's way to one receiver.
 pub(crate) trait Way<T> {
+    /// The position after the last value that was written.
+    fn tail(&self) -> u64;
+
     /// Writes a value where nobody sees it yet; gives it back if there is no room.
     fn push(&mut self, value: T) -> Result<(), T>;
+
+    /// Writes values where nobody sees them yet, as long as there is room. True if there are no more.
+    fn fill(&mut self, values: &mut impl Iterator<Item = T>) -> bool;
 
     /// Makes the last `count` values visible; returns those that were not sent because the receiver has gone.
     fn publish(&mut self, count: usize) -> Vec<T>;
@@ -19,11 +25,13 @@ pub(crate) fn send_batch<T, I: Iterator<Item = T>>(
     way: impl Way<T>,
     mut values: I,
 ) -> Result<usize, SendBatchError<T, I>> {
-    let mut batch = Batch { way, sent: 0, pending: 0, of: std::marker::PhantomData };
-    while let Some(value) = values.next() {
-        let Err(value) = batch.push(value) else { continue };
+    let mut batch = Batch { published: way.tail(), way, sent: 0, of: std::marker::PhantomData };
+    while !batch.way.fill(&mut values) {
+        // Only for a value that is there does it wait.
+        let Some(value) = values.next() else { break };
         let mut returned = batch.publish();
-        let refused = if batch.way.wait_for_room() { batch.push(value).err() } else { Some(value) };
+        let has_room = batch.way.wait_for_room();
+        let refused = if has_room { batch.way.push(value).err() } else { Some(value) };
         if let Some(value) = refused {
             returned.push(value);
             return Err(batch.closed(returned, values));
@@ -33,26 +41,24 @@ pub(crate) fn send_batch<T, I: Iterator<Item = T>>(
     if returned.is_empty() { Ok(batch.sent) } else { Err(batch.closed(returned, values)) }
 }
 
-/// A batch under way: what was pushed is published also when the iterator panics.
+/// A batch under way: what was written is published also when the iterator panics.
 struct Batch<T, W: Way<T>> {
     way: W,
+    /// Values before this position are published.
+    published: u64,
     /// Published, and not returned.
     sent: usize,
-    /// Pushed, and not published.
-    pending: usize,
     of: std::marker::PhantomData<fn(T)>,
 }
 
 impl<T, W: Way<T>> Batch<T, W> {
-    #[inline]
-    fn push(&mut self, value: T) -> Result<(), T> {
-        self.way.push(value)?;
-        self.pending += 1;
-        Ok(())
+    fn pending(&self) -> usize {
+        (self.way.tail() - self.published) as usize
     }
 
     fn publish(&mut self) -> Vec<T> {
-        let count = std::mem::take(&mut self.pending);
+        let count = self.pending();
+        self.published = self.way.tail();
         let returned = self.way.publish(count);
         self.sent += count - returned.len();
         returned
@@ -65,7 +71,7 @@ impl<T, W: Way<T>> Batch<T, W> {
 
 impl<T, W: Way<T>> Drop for Batch<T, W> {
     fn drop(&mut self) {
-        if self.pending > 0 {
+        if self.pending() > 0 {
             drop(self.publish());
         }
     }

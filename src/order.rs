@@ -44,10 +44,19 @@ impl OrderRing {
         &self.words[position as usize & (self.words.len() - 1)]
     }
 
-    /// Writes the next word; the author publishes the tail afterwards.
-    pub(crate) fn write(&self, position: u64, target: u16) {
-        // Relaxed: released by the tail.
-        self.at(position).store(target, Relaxed);
+    /// Writes the next `count` words; the author publishes the tail afterwards.
+    #[inline]
+    pub(crate) fn write(&self, position: u64, count: u64, target: u16) {
+        for position in position..position + count {
+            // Relaxed: released by the tail.
+            self.at(position).store(target, Relaxed);
+        }
+    }
+
+    /// How many of the words `position..end` are the same, from the first on. `end` is below a tail that was acquired.
+    pub(crate) fn row(&self, position: u64, end: u64) -> u64 {
+        let first = self.target(position);
+        (position..end).take_while(|&at| self.target(at) == first).count() as u64
     }
 
     /// The target at a position below a tail that was acquired.

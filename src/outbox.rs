@@ -129,7 +129,7 @@ impl Outbox {
         let Some(lane) = find(targets, to) else {
             return Err(SendError { value, reason: Reason::UnknownTarget });
         };
-        let mut branch = Branch { shared, ring, tail, limit, lane, index: to.index };
+        let mut branch = Branch::new(shared, ring, tail, limit, lane, to.index);
         let pushed = match branch.push(value) {
             Err(value) if branch.wait_for_room() => branch.push(value),
             pushed => pushed,
@@ -198,7 +198,7 @@ impl Outbox {
             return Err(SendBatchError { sent: 0, returned: Vec::new(), rest, reason });
         };
         let Self { shared, ring, tail, limit, .. } = self;
-        send_batch(Branch { shared, ring, tail, limit, lane, index: to.index }, rest)
+        send_batch(Branch::new(shared, ring, tail, limit, lane, to.index), rest)
     }
 
     /// Removes a target. What was sent to it before is received; this outbox is then no source of it any more.
@@ -235,18 +235,25 @@ struct Branch<'a, T: Send + 'static> {
     limit: &'a mut u64,
     lane: &'a mut TargetLane<T>,
     index: u16,
+    /// Values in the lane before this position are published.
+    published: u64,
 }
 
 impl<T: Send + 'static> Way<T> for Branch<'_, T> {
+    fn tail(&self) -> u64 {
+        self.lane.outlet.producer.tail()
+    }
+
     #[inline]
     fn push(&mut self, value: T) -> Result<(), T> {
-        if *self.tail >= *self.limit {
-            return Err(value);
-        }
-        self.lane.outlet.producer.push(value)?;
-        self.ring.write(*self.tail, self.index);
-        *self.tail += 1;
-        Ok(())
+        if self.room() == 0 { Err(value) } else { self.lane.outlet.producer.push(value) }
+    }
+
+    /// The words of the order ring are written when that is known to be complete, with the publication.
+    #[inline]
+    fn fill(&mut self, values: &mut impl Iterator<Item = T>) -> bool {
+        let room = self.room();
+        self.lane.outlet.producer.fill(values, room)
     }
 
     fn publish(&mut self, count: usize) -> Vec<T> {
@@ -263,10 +270,38 @@ impl<T: Send + 'static> Way<T> for Branch<'_, T> {
     }
 }
 
-impl<T: Send + 'static> Branch<'_, T> {
-    /// Makes all that was pushed visible, and returns the attention of the lane, and the WANT of the ring.
+impl<'a, T: Send + 'static> Branch<'a, T> {
+    fn new(
+        shared: &'a Shared,
+        ring: &'a OrderRing,
+        tail: &'a mut u64,
+        limit: &'a mut u64,
+        lane: &'a mut TargetLane<T>,
+        index: u16,
+    ) -> Self {
+        let published = lane.outlet.producer.tail();
+        Self { shared, ring, tail, limit, lane, index, published }
+    }
+
+    /// Values that were written and not published.
+    #[inline]
+    fn pending(&self) -> u64 {
+        self.lane.outlet.producer.tail() - self.published
+    }
+
+    /// How many more the order ring has words for.
+    #[inline]
+    fn room(&self) -> u64 {
+        *self.limit - (*self.tail + self.pending())
+    }
+
+    /// Makes all that was written visible, and returns the attention of the lane, and the WANT of the ring.
     #[inline]
     fn publish_all(&mut self) -> u32 {
+        let count = self.pending();
+        self.ring.write(*self.tail, count, self.index);
+        *self.tail += count;
+        self.published += count;
         let producer = &self.lane.outlet.producer;
         producer.state().publish(producer.tail());
         self.ring.state().publish(*self.tail);

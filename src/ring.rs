@@ -90,14 +90,18 @@ impl<T> Lane<T> {
         self.capacity
     }
 
-    /// The slot of a position. Only to be called once the memory is there.
-    fn slot(&self, position: u64) -> &Slot<T> {
+    /// The slots. Only to be called once the memory is there.
+    fn slots(&self) -> Slots<'_, T> {
         // SAFETY: `slots` is written once, before the first publication, and both sides come here only after it:
         // the producer wrote it, the consumer holds a grant (I2). So nobody writes it during this borrow.
         let slots = self.slots.with(|slots| unsafe { &**slots });
         debug_assert_eq!(slots.len(), self.capacity);
-        // SAFETY: there are `capacity` slots, a power of two, so the masked position is below their number.
-        unsafe { slots.get_unchecked(position as usize & (self.capacity - 1)) }
+        Slots { slots, mask: self.capacity - 1 }
+    }
+
+    /// The slot of a position. Only to be called once the memory is there.
+    fn slot(&self, position: u64) -> &Slot<T> {
+        self.slots().at(position)
     }
 
     /// Moves the value out of a slot.
@@ -106,7 +110,33 @@ impl<T> Lane<T> {
     ///
     /// The slot holds a value (I1) that is the caller's, who counts it as taken before anything else can happen.
     unsafe fn read(&self, position: u64) -> T {
-        self.slot(position).with(|slot| {
+        // SAFETY: as the caller says.
+        unsafe { self.slots().read(position) }
+    }
+}
+
+/// The slots of a lane, at hand.
+struct Slots<'a, T> {
+    /// `mask + 1` of them, a power of two.
+    slots: &'a [Slot<T>],
+    mask: usize,
+}
+
+impl<'a, T> Slots<'a, T> {
+    #[inline]
+    fn at(&self, position: u64) -> &'a Slot<T> {
+        // SAFETY: there are `mask + 1` slots, so the masked position is below their number.
+        unsafe { self.slots.get_unchecked(position as usize & self.mask) }
+    }
+
+    /// Moves the value out of a slot.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Lane::read`].
+    #[inline]
+    unsafe fn read(&self, position: u64) -> T {
+        self.at(position).with(|slot| {
             // SAFETY: the caller says that the slot is its own: nobody else makes a reference to it.
             let slot = unsafe { &*slot };
             // SAFETY: the caller says that the slot holds a value.
@@ -176,6 +206,24 @@ impl<T> Producer<T> {
         });
         self.tail += 1;
         Ok(())
+    }
+
+    /// Writes values where nobody sees them yet, up to `max`, as long as there is room. True if there are no more.
+    #[inline]
+    pub(crate) fn fill(&mut self, values: &mut impl Iterator<Item = T>, max: u64) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        let slots = self.lane.slots();
+        for _ in 0..max.min(self.limit - self.tail) {
+            let Some(value) = values.next() else { return true };
+            slots.at(self.tail).with_mut(|slot| {
+                // SAFETY: as in `push`: the turns of the loop are no more than what is free up to the limit.
+                unsafe { (*slot).write(value) };
+            });
+            self.tail += 1;
+        }
+        false
     }
 
     #[inline]
@@ -322,9 +370,10 @@ impl<T> Consumer<T> {
         let end = self.granted.min(start.saturating_add(max as u64));
         while self.head < end {
             let stop = end.min(self.published + self.quarter);
+            let slots = self.lane.slots();
             while self.head < stop {
                 // SAFETY: as in `take`: head < granted, and counted as taken before `f` runs.
-                let value = unsafe { self.lane.read(self.head) };
+                let value = unsafe { slots.read(self.head) };
                 self.head += 1;
                 f(value);
             }

@@ -353,9 +353,17 @@ struct Lone<'a, T> {
 }
 
 impl<T> Way<T> for Lone<'_, T> {
-    #[inline]
+    fn tail(&self) -> u64 {
+        self.producer.tail()
+    }
+
     fn push(&mut self, value: T) -> Result<(), T> {
         self.producer.push(value)
+    }
+
+    #[inline]
+    fn fill(&mut self, values: &mut impl Iterator<Item = T>) -> bool {
+        self.producer.fill(values, u64::MAX)
     }
 
     fn publish(&mut self, count: usize) -> Vec<T> {

@@ -63,12 +63,16 @@ impl Core {
             } else if spent >= BURST && !source.ended {
                 Step::More
             } else {
-                let budget = BURST - spent.min(BURST);
+                let end = source.seen.min(source.stamped + (BURST - spent.min(BURST)).max(1));
+                let Kind::Outbox(Outlets { ring, .. }) = &source.kind else {
+                    unreachable!("an outbox's turn")
+                };
+                let row = ring.row(source.stamped, end);
                 let served = served && spent == 0;
-                if self.window(id, budget, served) {
+                if row < ROW && source.stamped + row < end && self.window(id, end, served) {
                     Step::Next
                 } else {
-                    self.step(id, budget, served)
+                    self.step(id, row, served)
                 }
             };
         }
@@ -85,17 +89,13 @@ impl Core {
     }
 
     /// Stamps the next window. False if there is none, and the next message takes a step of its own.
-    fn window(&mut self, id: usize, budget: u64, served: bool) -> bool {
+    fn window(&mut self, id: usize, end: u64, served: bool) -> bool {
         let Self { sources, ports, touched, opened, seq, .. } = self;
         let source = &mut sources[id];
         let Kind::Outbox(Outlets { ring, targets }) = &mut source.kind else {
             unreachable!("an outbox's turn")
         };
-        let (start, limit) = (source.stamped, budget.min(source.seen - source.stamped).min(WINDOW));
-        let first = ring.target(start);
-        if (0..limit.min(ROW)).all(|at| ring.target(start + at) == first) {
-            return false;
-        }
+        let (start, limit) = (source.stamped, WINDOW.min(end - source.stamped));
         let mut len = 0;
         while len < limit {
             let word = ring.target(start + len);
@@ -124,8 +124,8 @@ impl Core {
         len > 0
     }
 
-    /// Stamps the next run of an outbox: messages for one target that follow each other.
-    fn step(&mut self, id: usize, budget: u64, served: bool) -> Step {
+    /// Stamps the next run of an outbox: `len` messages for one target that follow each other.
+    fn step(&mut self, id: usize, len: u64, served: bool) -> Step {
         let Self { sources, ports, touched, seq, again, .. } = self;
         let source = &mut sources[id];
         let Kind::Outbox(outlets) = &mut source.kind else { unreachable!("an outbox's turn") };
@@ -149,8 +149,6 @@ impl Core {
             self.finish_target_if_due(id, word);
             return Step::Next;
         };
-        let limit = source.seen.min(source.stamped + budget.max(1));
-        let len = (source.stamped..limit).take_while(|&at| ring.target(at) == word).count() as u64;
         let port = &mut ports[to.port];
         if target.in_overflow {
             // Its record covers these already.
