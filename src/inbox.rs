@@ -77,6 +77,8 @@ pub(crate) struct Inbox {
     /// The newest record of the overflow list: the key of its lane + 1, or 0.
     overflow: AtomicU32,
     closed: AtomicBool,
+    /// How often the receiver has asked its lanes for attention. Written by the receiver.
+    sleeps: AtomicU32,
     /// The clock when the dispatcher took this inbox in.
     joined_at: AtomicU64,
     /// The dispatcher's number for it. Only the dispatcher reads it.
@@ -103,6 +105,7 @@ impl Inbox {
             waited: AtomicBool::new(false),
             overflow: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            sleeps: AtomicU32::new(0),
             joined_at: AtomicU64::new(NOT_JOINED),
             port: AtomicU32::new(NO_PORT),
             parker: Arc::new(Parker::default()),
@@ -130,6 +133,14 @@ impl Inbox {
     pub(crate) fn is_closed(&self) -> bool {
         // Acquire: pairs with `close`: the look that follows finds whatever was ever handed out.
         self.closed.load(ord!("inbox.closed.read", Acquire))
+    }
+
+    /// How often the receiver has asked its lanes for attention. The dispatcher need not look at the attention of an
+    /// outbox's lane, and so take its line from the author, while this is what it was when it last cleared that.
+    pub(crate) fn sleeps(&self) -> u32 {
+        // Acquire: pairs with `count_sleep`, so that the WANTs that it counts are seen. One that is missed leaves a
+        // WANT set for longer, which costs a kick.
+        self.sleeps.load(ord!("inbox.sleeps.read", Acquire))
     }
 
     pub(crate) fn set_joined(&self, port: u32, seq: u64) {
@@ -248,11 +259,13 @@ pub(crate) struct InboxReader {
     inbox: Arc<Inbox>,
     /// Entries consumed.
     head: u64,
+    /// See [`Inbox::sleeps`].
+    sleeps: u32,
 }
 
 impl InboxReader {
     pub(crate) fn new(inbox: Arc<Inbox>) -> Self {
-        Self { inbox, head: 0 }
+        Self { inbox, head: 0, sleeps: 0 }
     }
 
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
@@ -288,6 +301,13 @@ impl InboxReader {
         // Release: pairs with `InboxWriter::room`: the entry has been read before it is written again.
         self.inbox.head.store(self.head, ord!("inbox.head.publish", Release));
         Some((run, self.offer_room()))
+    }
+
+    /// The receiver has asked its lanes for attention.
+    pub(crate) fn count_sleep(&mut self) {
+        self.sleeps = self.sleeps.wrapping_add(1);
+        // Release: pairs with `sleeps`.
+        self.inbox.sleeps.store(self.sleeps, ord!("inbox.sleeps.publish", Release));
     }
 
     /// There is room now. True if somebody waited for it.

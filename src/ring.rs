@@ -245,6 +245,11 @@ impl<T> Producer<T> {
         self.tail < self.limit
     }
 
+    /// How many values there is room for, as of the last look.
+    pub(crate) fn room(&self) -> u64 {
+        self.limit.saturating_sub(self.tail)
+    }
+
     fn allocate(&self) {
         let slots =
             (0..self.lane.capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect();

@@ -161,7 +161,7 @@ impl Core {
             self.wait(id, to.port);
             return Step::Waits;
         } else {
-            target.lane.clear_want();
+            target.clear_want(port);
             ring.state().clear_want();
             let run =
                 Run { key: to.key, len: len as u32, first_seq: *seq + 1, mask: 0, last: false };
@@ -237,6 +237,16 @@ impl Target {
         opens
     }
 
+    /// Clears WANT, if it may have been set since that was last done. Before the entry: whoever reads that may go to
+    /// sleep, and want to hear again.
+    fn clear_want(&mut self, port: &Port) {
+        let sleeps = Some(port.inbox().sleeps());
+        if self.sleeps != sleeps {
+            self.sleeps = sleeps;
+            self.lane.clear_want();
+        }
+    }
+
     /// Hands out the run of a window that begins with the number `first`.
     fn hand_out(&mut self, ports: &mut Slab<Port>, touched: &mut Vec<usize>, first: u64) {
         let Destination { port: id, key } = self.to.expect("it was opened");
@@ -244,9 +254,8 @@ impl Target {
         let (lowest, highest) = (mask.trailing_zeros(), WINDOW as u32 - 1 - mask.leading_zeros());
         let (mask, len) = (mask >> lowest, mask.count_ones());
         let adjacent = len == highest - lowest + 1;
-        // Before the entry: whoever reads that may go to sleep, and want to hear again.
-        self.lane.clear_want();
         let port = &mut ports[id];
+        self.clear_want(port);
         port.reserved -= 1;
         port.write(Run {
             key,

@@ -71,6 +71,8 @@ pub(super) struct Target {
     pub(super) in_overflow: bool,
     /// Its messages in the window that is being numbered.
     pub(super) mask: u64,
+    /// How often its receiver had asked for attention when that of the lane was last cleared; none at first.
+    pub(super) sleeps: Option<u32>,
 }
 
 impl Target {

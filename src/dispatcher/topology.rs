@@ -92,8 +92,15 @@ impl Core {
         if outlets.targets.len() <= index {
             outlets.targets.resize_with(index + 1, || None);
         }
-        outlets.targets[index] =
-            Some(Target { lane, to, stamped: 0, removed: false, in_overflow: false, mask: 0 });
+        outlets.targets[index] = Some(Target {
+            lane,
+            to,
+            stamped: 0,
+            removed: false,
+            in_overflow: false,
+            mask: 0,
+            sleeps: None,
+        });
     }
 
     /// A source has ended: it waits no longer.

@@ -121,6 +121,7 @@ impl<T: Send + 'static> Reader<T> {
                 lane.state().set_want();
             }
         }
+        self.inbox.count_sleep();
     }
 
     /// Whether the run at hand has something left.
