@@ -305,7 +305,7 @@ pub(crate) enum NoRoom {
     Closed,
 }
 
-/// A sender that waits for room looks so often for half a lane of it; then, or before it sleeps, it takes what there is.
+/// A sender that waits for room looks so often for half a lane of it.
 const PATIENT_LOOKS: u32 = 10;
 
 /// Waits until the lane has room. Everything pushed must have been published.
@@ -317,17 +317,19 @@ pub(crate) fn wait_for_room<T>(
 ) -> Result<(), NoRoom> {
     let parker = producer.lane().state().parker().clone();
     producer.state().stalls.count();
-    let (mut looks, plenty) = (0, producer.lane().capacity() as u64 / 2);
-    let found = shared.wait(&parker, deadline, Pace::Gather, |step| match step {
-        Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
-        Step::Look => {
-            looks += 1;
-            // At first only for so much that it is worth going on: a little is full again at once, and each look takes
-            // the line of the head from the receiver.
-            let least = if looks <= PATIENT_LOOKS { plenty } else { 1 };
-            (producer.find_room() && producer.room() >= least).then_some(Ok(()))
+    // At first only so much that it is worth going on: a little is full again at once, and each look takes the line of
+    // the head from the receiver. But whoever is about to sleep takes what there is.
+    let (mut looks, mut least) = (0, producer.lane().capacity() as u64 / 2);
+    let found = shared.wait(&parker, deadline, Pace::Gather, |step| {
+        looks += 1;
+        if step == Step::Arm || looks > PATIENT_LOOKS {
+            least = 1;
         }
-        Step::Arm => None,
+        match step {
+            Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
+            Step::Look => (producer.find_room() && producer.room() >= least).then_some(Ok(())),
+            Step::Arm => None,
+        }
     });
     found.unwrap_or_else(|unfinished| {
         Err(match unfinished {
