@@ -22,9 +22,13 @@ mod closing;
 #[cfg(loom)]
 mod harness;
 #[cfg(loom)]
+mod heat;
+#[cfg(loom)]
 mod parts;
 #[cfg(loom)]
 mod promises;
+#[cfg(loom)]
+mod short;
 #[cfg(loom)]
 mod waiting;
 #[cfg(loom)]
@@ -32,6 +36,14 @@ mod weaken;
 
 #[cfg(loom)]
 fn main() -> std::process::ExitCode {
-    let models = [parts::MODELS, promises::MODELS, waiting::MODELS, closing::MODELS].concat();
+    let models = [
+        parts::MODELS,
+        promises::MODELS,
+        short::MODELS,
+        heat::MODELS,
+        waiting::MODELS,
+        closing::MODELS,
+    ]
+    .concat();
     harness::main(&models)
 }

@@ -13,7 +13,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "o2_per_handle_of_an_outbox",
         preemptions: 2,
-        executions_min: 20000,
+        executions_min: 5000,
         reaches: &[],
         body: o2_per_handle_of_an_outbox,
     },
@@ -34,7 +34,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "o5_with_a_full_inbox",
         preemptions: 2,
-        executions_min: 250,
+        executions_min: 200,
         reaches: &[],
         body: o5_with_a_full_inbox,
     },
@@ -55,14 +55,14 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "o5_joining_late",
         preemptions: 2,
-        executions_min: 2500,
+        executions_min: 1500,
         reaches: &[],
         body: o5_joining_late,
     },
     Model {
         name: "o5_of_an_outbox",
         preemptions: 2,
-        executions_min: 15000,
+        executions_min: 10000,
         reaches: &[],
         body: o5_of_an_outbox,
     },

@@ -21,6 +21,8 @@ const SURVIVORS: &[(&str, &str)] = &[
         "inbox.head.publish=Relaxed",
         "keeps the reads of entries before it: load buffering, which loom has not",
     ),
+    ("inbox.sleeps.publish=Relaxed", "one that is missed costs kicks, nothing else"),
+    ("inbox.sleeps.read=Relaxed", "the other half of inbox.sleeps.publish"),
     ("inbox.head.read=Relaxed", "the other half of inbox.head.publish"),
     (
         "inbox.overflow.take=Relaxed",
@@ -40,6 +42,18 @@ const SURVIVORS: &[(&str, &str)] = &[
         "receiver.leave.heavy=AcqRel",
         "the pass of the leave comes between, whose light barrier is a fence here, and none in the product",
     ),
+    (
+        "pass.cold.heavy=AcqRel",
+        "the light barrier at the end of the pass before is a fence here, and none in the product",
+    ),
+    ("pass.cold.heavy=none", "as pass.cold.heavy=AcqRel"),
+    (
+        "ready.raise.group=Relaxed",
+        "orders the bit below before this one; loom's read-modify-writes always read the newest value",
+    ),
+    ("ready.raise.root=Relaxed", "as ready.raise.group"),
+    ("ready.take.group=Relaxed", "the other half of ready.raise.group"),
+    ("ready.take.root=Relaxed", "the other half of ready.raise.root"),
     ("receiver.leave.heavy=none", "as receiver.leave.heavy=AcqRel"),
 ];
 

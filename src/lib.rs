@@ -118,10 +118,18 @@ pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};
 pub mod parts {
     pub use crate::clock::{ClockCell, ClockWriter};
     pub use crate::combine::{Combine, Held};
+    pub use crate::ready::ReadySet;
     pub use crate::ring::Ring;
     pub use crate::sync::{barrier_form, sites};
 
-    use crate::Engine;
+    use crate::dispatcher::Heat;
+    use crate::{Builder, Engine};
+
+    /// Lanes go cold as soon as a pass finds them silent.
+    pub fn cold_at_once(mut builder: Builder) -> Builder {
+        builder.heat = Heat { hot: 0, silent: 0, probation: 0, candidates: 1 };
+        builder
+    }
 
     /// How often the engine was asked to look again: by sends that somebody wanted to hear of, joins, ends, sleeps.
     pub fn kicks(engine: &Engine) -> u64 {

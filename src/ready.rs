@@ -28,7 +28,8 @@ use crate::sync::atomic::AtomicU64;
 const LANES_MAX: usize = WIDTH * WIDTH * WIDTH;
 
 /// See the module's documentation.
-pub(crate) struct ReadySet {
+#[expect(missing_debug_implementations, reason = "for the engine and its models")]
+pub struct ReadySet {
     root: AtomicU64,
     groups: Box<[Group]>,
 }
@@ -48,7 +49,7 @@ impl Default for ReadySet {
 
 impl ReadySet {
     /// Makes place for a lane. To be called before anyone raises it. False if there is none.
-    pub(crate) fn admit(&self, lane: usize) -> bool {
+    pub fn admit(&self, lane: usize) -> bool {
         if lane >= LANES_MAX {
             return false;
         }
@@ -59,24 +60,24 @@ impl ReadySet {
 
     /// A lane speaks up. After its publication; to be followed by a kick.
     #[cold]
-    pub(crate) fn raise(&self, lane: usize) {
+    pub fn raise(&self, lane: usize) {
         let group = lane / (WIDTH * WIDTH);
         let Some(leaves) = self.groups.get(group).and_then(|group| group.leaves.get()) else {
             return;
         };
         let leaf = lane / WIDTH % WIDTH;
-        // AcqRel, all three: Release pairs with `take`, which then sees the tail. Acquire, so that the bits above
-        // pass on what the senders before in the same word have published, too.
-        leaves[leaf].fetch_or(1 << (lane % WIDTH), ord!("ready.raise.leaf", AcqRel));
-        // As above.
-        self.groups[group].word.fetch_or(1 << leaf, ord!("ready.raise.group", AcqRel));
-        // As above.
-        self.root.fetch_or(1 << group, ord!("ready.raise.root", AcqRel));
+        // Release: pairs with `take`, which then sees the tail; also where another's bit was the last to be set in the
+        // same word, since its read-modify-write goes on with the release sequence of ours.
+        leaves[leaf].fetch_or(1 << (lane % WIDTH), ord!("ready.raise.leaf", Release));
+        // Release: whoever takes this bit finds the one below.
+        self.groups[group].word.fetch_or(1 << leaf, ord!("ready.raise.group", Release));
+        // Release: as above.
+        self.root.fetch_or(1 << group, ord!("ready.raise.root", Release));
     }
 
     /// Takes all that have spoken up.
     #[inline]
-    pub(crate) fn take(&self, spoke: impl FnMut(usize)) {
+    pub fn take(&self, spoke: impl FnMut(usize)) {
         // Relaxed: whoever kicked for a bit set it before, and the holder of the core has synchronised with the kick.
         if self.root.load(Relaxed) != 0 {
             self.take_groups(spoke);
@@ -91,9 +92,8 @@ impl ReadySet {
             let leaves = leaves.get().expect("a lane that was raised was admitted");
             // Acquire: as above.
             for leaf in bits(word.swap(0, ord!("ready.take.group", Acquire))) {
-                // AcqRel: Acquire pairs with `raise`: the tails of these lanes are visible. Release: whoever sets the
-                // bit again has this taking behind it.
-                let lanes = leaves[leaf].swap(0, ord!("ready.take.leaf", AcqRel));
+                // Acquire: pairs with `raise`: the tails of these lanes are visible.
+                let lanes = leaves[leaf].swap(0, ord!("ready.take.leaf", Acquire));
                 bits(lanes).for_each(|lane| spoke((group * WIDTH + leaf) * WIDTH + lane));
             }
         }
