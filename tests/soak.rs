@@ -16,6 +16,7 @@
 //! - Drops: as many as there were messages.
 //!
 //! `MAINSPRING_SOAK=1000000000 cargo test --release --test soak` sends that many messages;
+//! `MAINSPRING_SOAK_MINUTES=10` begins new rounds, each of another form, for so long;
 //! `MAINSPRING_SEED` repeats the random choices of a run (not its interleaving);
 //! `MAINSPRING_BARRIER=fence` asks for the other form of the barrier.
 
@@ -29,7 +30,7 @@ use std::env;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mainspring::{Address, Clock, Engine, Event, Receiver, RecvTimeoutError, TryRecvError, parts};
 use parking_lot::Mutex;
@@ -248,8 +249,15 @@ fn a_soak_keeps_every_promise() {
     let seed = env::var("MAINSPRING_SEED")
         .map_or_else(|_| RandomState::new().build_hasher().finish(), |seed| seed.parse().unwrap());
     let mut dice = Dice(seed);
-    for under_way in [false, true] {
-        soak(messages / 2, seed, &mut dice, under_way);
+    let minutes = env::var("MAINSPRING_SOAK_MINUTES").map_or(0, |count| count.parse().unwrap());
+    let began = Instant::now();
+    loop {
+        for under_way in [false, true] {
+            soak(messages / 2, seed, &mut dice, under_way);
+        }
+        if began.elapsed() >= Duration::from_secs(60 * minutes) {
+            break;
+        }
     }
 }
 
@@ -257,9 +265,16 @@ fn soak(messages: u64, seed: u64, dice: &mut Dice, under_way: bool) {
     DROPPED.iter().for_each(|shard| shard.store(0, Relaxed));
     let capacity = [8, 64, 1024][dice.below(3) as usize];
     let inbox = [2, 16, 256][dice.below(3) as usize];
-    let engine = Engine::builder().capacity(capacity).inbox(inbox).build().unwrap();
+    let mut builder = Engine::builder().capacity(capacity).inbox(inbox);
+    // In one round of three lanes go cold as soon as they are silent.
+    let cold = dice.below(3) == 0;
+    if cold {
+        builder = parts::cold_at_once(builder);
+    }
+    let engine = builder.build().unwrap();
     eprintln!(
-        "MAINSPRING_SEED={seed}: {messages} messages, lanes of {capacity}, inboxes of {inbox}, {}",
+        "MAINSPRING_SEED={seed}: {messages} messages, lanes of {capacity}{}, inboxes of {inbox}, {}",
+        if cold { ", soon cold" } else { "" },
         parts::barrier_form(),
     );
     let receivers: Vec<_> = (0..RECEIVERS).map(|_| engine.receiver::<Letter>()).collect();
