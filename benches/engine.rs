@@ -4,9 +4,11 @@
 //! - *ring*: a message written into its lane and read there; the pass between is not in the figure.
 //! - *clock*: what everybody reads.
 //! - *pass*: what stamping costs by the number of lanes, with one new message in each and with
-//!   none.
+//!   none (then, after some passes, they are cold).
+//! - *window*: what stamping costs of an outbox's messages, by the number of targets in turn.
+//! - *alone*: a message there and received at once, with the number that it gets in between: the short way.
 //!
-//! The engines are driven by hand, so that nothing passes but what is measured. Where only a part
+//! The engines, but the last, are driven by hand, so that nothing passes but what is measured. Where only a part
 //! of a round is timed, a round is long enough for the two looks at the system's clock (some 25 ns
 //! each) not to matter.
 
@@ -24,7 +26,7 @@ mod engine {
     use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
     use mainspring::{Drive, Engine, Receiver, Sender};
 
-    criterion_group!(benches, ring, clock, pass);
+    criterion_group!(benches, ring, clock, pass, window, alone);
 
     /// Messages of a round in the ring, half of its capacity.
     const ROUND: u64 = 512;
@@ -138,6 +140,52 @@ mod engine {
                 b.iter(|| lanes.engine.pass());
             });
         }
+        group.finish();
+    }
+
+    fn window(c: &mut Criterion) {
+        let mut group = c.benchmark_group("window");
+        group.throughput(Throughput::Elements(ROUND));
+        for targets in [1_usize, 4, 64] {
+            group.bench_function(BenchmarkId::new("targets", targets), |b| {
+                let engine = by_hand();
+                let mut receivers: Vec<_> = (0..targets).map(|_| engine.receiver()).collect();
+                let mut out = engine.outbox();
+                let to: Vec<_> = receivers
+                    .iter()
+                    .map(|rx| out.add(&rx.address()).expect("the receiver is there"))
+                    .collect();
+                let mut round = || {
+                    for nth in 0..ROUND {
+                        let target = to[nth as usize % targets];
+                        out.send(target, nth).expect("the receiver is there");
+                    }
+                    let began = Instant::now();
+                    black_box(engine.pass());
+                    let took = began.elapsed();
+                    engine.run_until_idle();
+                    for nth in 0..ROUND {
+                        let rx = &mut receivers[nth as usize % targets];
+                        rx.try_recv().expect("all that was sent is stamped");
+                    }
+                    took
+                };
+                round();
+                b.iter_custom(|rounds| (0..rounds).map(|_| round()).sum());
+            });
+        }
+        group.finish();
+    }
+
+    fn alone(c: &mut Criterion) {
+        let mut group = c.benchmark_group("alone");
+        group.bench_function("sent and received", |b| {
+            let (mut tx, mut rx) = Engine::new().channel::<u64>();
+            b.iter(|| {
+                tx.send(1).expect("the receiver is there");
+                rx.recv().expect("it was sent")
+            });
+        });
         group.finish();
     }
 

@@ -61,6 +61,20 @@
 //! Reading a received run and sending to a lane with room are wait-free. Numbering is not lock-free in the strict
 //! sense: while the thread that holds the dispatcher is descheduled, nobody else numbers.
 //!
+//! A receiver whose messages come one by one holds the dispatcher while it waits for the next, for a microsecond at
+//! most, and numbers what its own lane has without a full pass; every thirty-second time it makes one all the same.
+//!
+//! # Many lanes
+//!
+//! A pass looks at the *hot* lanes. When there are more than sixteen of them, one that is silent for some sixty passes
+//! goes *cold*: it costs the passes nothing until it speaks, and its next message some hundreds of nanoseconds, for its
+//! sender runs a pass. A lane with room is served by the pass that finds its message, whoever else speaks; one that
+//! waits for room in its receiver's inbox, after those that waited before it.
+//!
+//! An idle lane takes about 1 KB; its slots are allocated at its first message (8 KB for 1,024 words of 8 bytes). A
+//! receiver takes 24 bytes for each entry of its inbox. Joining and leaving cost about a microsecond, beside however
+//! many lanes, also at a full inbox. Up to 262,144 lanes and outboxes of an engine can be cold; those beyond stay hot.
+//!
 //! # Waiting
 //!
 //! Every wait spins briefly, yields a few times, then sleeps until it is told. On Linux the engine uses the kernel's

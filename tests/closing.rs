@@ -240,7 +240,7 @@ fn a_clock_that_moves_does_not_put_off_the_end() {
 enum Part {
     Engine { _engine: Engine },
     Sender { _sender: Sender<Counted> },
-    Receiver { _receiver: Receiver<Counted> },
+    Receiver { _receiver: Box<Receiver<Counted>> },
     Outbox { _outbox: Outbox },
 }
 
@@ -266,8 +266,8 @@ fn everything_may_be_dropped_in_every_order() {
             let mut parts = vec![
                 Part::Engine { _engine: engine },
                 Part::Sender { _sender: tx },
-                Part::Receiver { _receiver: one },
-                Part::Receiver { _receiver: two },
+                Part::Receiver { _receiver: Box::new(one) },
+                Part::Receiver { _receiver: Box::new(two) },
                 Part::Outbox { _outbox: out },
             ];
             let mut rest = order;
