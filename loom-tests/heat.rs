@@ -41,6 +41,13 @@ pub const MODELS: &[Model] = &[
         body: a_cold_outbox_is_heard,
     },
     Model {
+        name: "a_lane_that_joins_while_a_clock_waiter_watches",
+        preemptions: 2,
+        executions_min: 1000,
+        reaches: &[],
+        body: a_lane_that_joins_while_a_clock_waiter_watches,
+    },
+    Model {
         name: "a_cold_lane_ends",
         preemptions: 2,
         executions_min: 100,
@@ -152,6 +159,24 @@ fn a_cold_outbox_is_heard() {
     let _a = receiver.join().unwrap();
     assert_eq!(b.recv().unwrap().1, 2);
     drop(out);
+}
+
+/// One who sleeps for the clock makes lanes go cold at once; not one whose author may not know its index yet.
+fn a_lane_that_joins_while_a_clock_waiter_watches() {
+    let engine = crate::promises::engine(2, 2);
+    let (tx, rx) = warm_lane(&engine);
+    let address = rx.address();
+    let joins = thread::spawn({
+        let engine = engine.clone();
+        move || {
+            let mut late = engine.sender(&address).unwrap();
+            late.send(1).unwrap();
+            late
+        }
+    });
+    engine.clock().wait_for(2.into()).unwrap();
+    let _late = joins.join().unwrap();
+    drop((tx, rx));
 }
 
 /// The end of a cold lane, with a last message, closes its receiver.

@@ -28,7 +28,7 @@ use crate::order::OrderRing;
 use crate::park::{self, Deadline, Parker};
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{self, EXTRA_PASSES, GATHER, Ordering::Relaxed, PAUSES, YIELDS};
+use crate::sync::{self, EXTRA_PASSES, Ordering::Relaxed, PAUSES, YIELDS};
 
 /// Who runs the dispatcher.
 #[derive(Clone, Default)]
@@ -120,14 +120,15 @@ pub(crate) enum Step {
     Arm,
 }
 
-/// How a wait begins.
+/// How a wait begins: with so many looks, some pauses before each, until it runs a pass. Where messages come in crowds
+/// more gather meanwhile: a pass that finds few costs as much as one that finds many, and takes the lines of those who
+/// write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub(crate) struct Pace(pub(crate) u32);
+
+impl Pace {
     /// With a pass.
-    Eager,
-    /// With a moment in which more can gather, where messages come in crowds: a pass that finds few costs as much as
-    /// one that finds many, and takes the lines of those who write.
-    Gather,
+    pub(crate) const EAGER: Self = Self(0);
 }
 
 /// How a wait ended without what was waited for.
@@ -417,12 +418,10 @@ impl Shared {
         if let Drive::Manual(_) = self.drive {
             return end(Step::Look);
         }
-        if pace == Pace::Gather {
-            for _ in 0..GATHER {
-                (0..4).for_each(|_| sync::pause());
-                if let Some(found) = end(Step::Look) {
-                    return Some(found);
-                }
+        for _ in 0..pace.0 {
+            (0..4).for_each(|_| sync::pause());
+            if let Some(found) = end(Step::Look) {
+                return Some(found);
             }
         }
         for round in 0..PAUSES + YIELDS {
@@ -448,7 +447,7 @@ impl Shared {
     ) -> Result<R, Unfinished> {
         let waiters = &self.board.waiters;
         let mut listed = false;
-        let result = self.wait(parker, deadline, Pace::Eager, |step| {
+        let result = self.wait(parker, deadline, Pace::EAGER, |step| {
             if step == Step::Arm {
                 if listed {
                     // Woken by something else, it may still stand there.

@@ -335,7 +335,7 @@ fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64)
     }
     ring.state().stalls.count();
     shared
-        .wait(ring.state().parker(), None, Pace::Eager, |step| match step {
+        .wait(ring.state().parker(), None, Pace::EAGER, |step| match step {
             Step::Look => has_room().then_some(()),
             Step::Arm => None,
         })

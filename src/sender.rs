@@ -18,7 +18,7 @@ use crate::error::{
 use crate::lane::{GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::{Lane, Producer};
-use crate::sync::Arc;
+use crate::sync::{Arc, GATHER};
 
 /// Sends to one receiver. Clones send to the same, each on a lane of its own.
 ///
@@ -320,7 +320,7 @@ pub(crate) fn wait_for_room<T>(
     // At first only so much that it is worth going on: a little is full again at once, and each look takes the line of
     // the head from the receiver. But whoever is about to sleep takes what there is.
     let (mut looks, mut least) = (0, producer.lane().capacity() as u64 / 2);
-    let found = shared.wait(&parker, deadline, Pace::Gather, |step| {
+    let found = shared.wait(&parker, deadline, Pace(GATHER), |step| {
         looks += 1;
         if step == Step::Arm || looks > PATIENT_LOOKS {
             least = 1;

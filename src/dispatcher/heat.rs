@@ -80,6 +80,8 @@ impl Scan {
     /// A source has joined; it was born with WANT.
     pub(super) fn join(&mut self, id: usize, source: &mut Source, pass: u64) {
         self.list.push(id);
+        // Its author may not have seen its index yet: it needs a barrier that is still to come.
+        self.settled = false;
         if source.cools {
             self.nominate(source, pass);
         }

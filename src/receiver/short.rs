@@ -35,9 +35,7 @@ impl<T: Send + 'static> Look<T> {
         if !self.reader.is_brisk() || self.trips.is_none() {
             return None;
         }
-        if !self.may() {
-            self.shared.drive();
-        }
+        self.may();
         for nth in 0..LOOKS {
             if (nth >= PATIENCE || self.reader.own_lane_speaks())
                 && let Some(held) = self.hold(LOOKS - nth)
@@ -52,12 +50,16 @@ impl<T: Send + 'static> Look<T> {
         None
     }
 
-    /// Whether the short way may be gone, and it is not time for a full pass.
+    /// Counts a trip, and makes the full pass if it is time for that. True if the short way may be gone instead.
     #[inline]
     fn may(&mut self) -> bool {
         let Some(trips) = &mut self.trips else { return false };
         *trips = trips.wrapping_add(1);
-        !trips.is_multiple_of(FULL_PASS)
+        let short = !trips.is_multiple_of(FULL_PASS);
+        if !short {
+            self.shared.drive();
+        }
+        short
     }
 
     #[inline]
