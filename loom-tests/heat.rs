@@ -48,6 +48,13 @@ pub const MODELS: &[Model] = &[
         body: a_lane_that_joins_while_a_clock_waiter_watches,
     },
     Model {
+        name: "a_clock_waiter_hears_of_a_lane_that_goes_cold",
+        preemptions: 2,
+        executions_min: 40,
+        reaches: &[],
+        body: a_clock_waiter_hears_of_a_lane_that_goes_cold,
+    },
+    Model {
         name: "a_cold_lane_ends",
         preemptions: 2,
         executions_min: 100,
@@ -176,6 +183,17 @@ fn a_lane_that_joins_while_a_clock_waiter_watches() {
     });
     engine.clock().wait_for(2.into()).unwrap();
     let _late = joins.join().unwrap();
+    drop((tx, rx));
+}
+
+/// The lane becomes a candidate in the very pass that finds a clock waiter and nothing else; its receiver is busy.
+fn a_clock_waiter_hears_of_a_lane_that_goes_cold() {
+    let engine = engine();
+    let (mut tx, rx) = warm_lane(&engine);
+    let clock = engine.clock();
+    let waiter = thread::spawn(move || clock.wait_for(2.into()).unwrap());
+    tx.send(1).unwrap();
+    waiter.join().unwrap();
     drop((tx, rx));
 }
 

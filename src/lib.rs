@@ -75,6 +75,11 @@
 //! receiver takes 24 bytes for each entry of its inbox. Joining and leaving cost about a microsecond, beside however
 //! many lanes, also at a full inbox. Up to 262,144 lanes and outboxes of an engine can be cold; those beyond stay hot.
 //!
+//! # Statistics
+//!
+//! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs only
+//! the one who asks.
+//!
 //! # Waiting
 //!
 //! Every wait spins briefly, yields a few times, then sleeps until it is told. On Linux the engine uses the kernel's

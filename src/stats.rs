@@ -15,6 +15,10 @@ use crate::sync::{Arc, Mutex, give_way};
 
 /// A report on an engine. Made by [`Engine::stats`](crate::Engine::stats).
 ///
+/// *Who is slow?* A receiver that others wait for has lanes that are held up because they are
+/// [full](HeldUp::LaneFull), or because its [inbox is](HeldUp::InboxFull). Behind an outbox those who wait can look worse
+/// than the one they wait for: follow [`OutboxStats::held_by`] from a lane that is [behind](HeldUp::Behind).
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let engine = mainspring::Engine::new();
@@ -38,7 +42,8 @@ pub struct Stats {
     pub short_ways: u64,
     /// How often the dispatcher was asked to look again: for sleepers, joins, ends, room.
     pub kicks: u64,
-    /// The messages that passes and short ways have numbered, divided by how many those were.
+    /// The messages that passes and short ways have numbered, divided by how many those were. Under little load it is
+    /// below one: most passes are looks of those who wait.
     pub messages_per_pass: f64,
     /// The receivers that have not gone, in the order in which they were made.
     pub receivers: Vec<ReceiverStats>,
@@ -70,6 +75,8 @@ pub struct LaneStats {
     pub sent: u64,
     /// Those of them that were not received.
     pub depth: u64,
+    /// Those of them that have no number yet.
+    pub unnumbered: u64,
     /// How many it holds.
     pub capacity: usize,
     /// How often it had to wait: its sender for room in it, or what it holds for room in the inbox.
@@ -92,7 +99,8 @@ pub struct OutboxStats {
     pub capacity: usize,
     /// How often it had to wait for room.
     pub stalls: u64,
-    /// The receiver that holds up everything in it, because its inbox is full: an index into [`Stats::receivers`].
+    /// The receiver that holds up everything in it, because its inbox or its lane is full: an index into
+    /// [`Stats::receivers`].
     pub held_by: Option<usize>,
 }
 
@@ -101,9 +109,12 @@ pub struct OutboxStats {
 #[non_exhaustive]
 pub enum HeldUp {
     /// The lane is full: its sender cannot send.
-    Full,
+    LaneFull,
     /// The receiver's inbox is full: what the lane holds gets no number.
-    Stalled,
+    InboxFull,
+    /// What the lane holds gets no number because something before it in the same outbox, for another receiver, gets
+    /// none: [`OutboxStats::held_by`] says whose.
+    Behind,
 }
 
 impl Stats {
@@ -112,15 +123,24 @@ impl Stats {
         let outbox = |ring: &OrderRing| rings.iter().position(|known| std::ptr::eq(&**known, ring));
         let ports = shared.ports.all();
         let counted = ports.iter().filter_map(|port| Some((port.id(), port.count(&outbox)?)));
-        let (ids, receivers): (Vec<_>, Vec<_>) = counted.unzip();
-        let outboxes = rings
-            .iter()
-            .map(|ring| {
+        let (ids, mut receivers): (Vec<_>, Vec<ReceiverStats>) = counted.unzip();
+        let index_of = |port| ids.iter().position(|id| *id == Some(port));
+        let stalled_by: Vec<Option<usize>> =
+            rings.iter().map(|ring| ring.state().stalls.read().1.and_then(index_of)).collect();
+        for (index, receiver) in receivers.iter_mut().enumerate() {
+            receiver.find_stalled(index, &stalled_by);
+        }
+        let outboxes = (rings.iter().zip(stalled_by).enumerate())
+            .map(|(index, (ring, stalled_by))| {
                 let Counts { sent, received, .. } = ring.state().counts();
-                let (stalls, held_by) = ring.state().stalls.read();
-                let held_by = held_by.and_then(|port| ids.iter().position(|id| *id == Some(port)));
-                let depth = sent.saturating_sub(received);
-                OutboxStats { sent, depth, capacity: ring.capacity() as usize, stalls, held_by }
+                let fills = || receivers.iter().position(|receiver| receiver.fills(index));
+                OutboxStats {
+                    sent,
+                    depth: sent.saturating_sub(received),
+                    capacity: ring.capacity() as usize,
+                    stalls: ring.state().stalls.read().0,
+                    held_by: stalled_by.or_else(fills),
+                }
             })
             .collect();
         let (passes, short_ways) = turns(shared);
@@ -158,19 +178,36 @@ impl ReceiverStats {
         let depth = sent.saturating_sub(received);
         let (stalls, waits) = lane.stalls.read();
         let held_up = if waits.is_some() {
-            Some(HeldUp::Stalled)
+            Some(HeldUp::InboxFull)
         } else {
-            (depth >= capacity as u64).then_some(HeldUp::Full)
+            (depth >= capacity as u64).then_some(HeldUp::LaneFull)
         };
         self.received += received;
         self.depth += depth;
         self.lag += numbered.saturating_sub(received);
-        self.lanes.push(LaneStats { sent, depth, capacity, stalls, outbox, held_up });
+        let unnumbered = sent.saturating_sub(numbered.max(received));
+        self.lanes.push(LaneStats { sent, depth, unnumbered, capacity, stalls, outbox, held_up });
+    }
+
+    /// Whether the lane of an outbox to this receiver is full.
+    fn fills(&self, outbox: usize) -> bool {
+        let is_full = |lane: &LaneStats| lane.held_up == Some(HeldUp::LaneFull);
+        self.lanes.iter().any(|lane| lane.outbox == Some(outbox) && is_full(lane))
+    }
+
+    /// Marks the lanes of outboxes that wait for room in an inbox, this receiver's (which is `index`) or another's.
+    fn find_stalled(&mut self, index: usize, stalled_by: &[Option<usize>]) {
+        for lane in self.lanes.iter_mut().filter(|lane| lane.unnumbered > 0) {
+            if let Some(holder) = lane.outbox.and_then(|outbox| stalled_by[outbox]) {
+                let here = if holder == index { HeldUp::InboxFull } else { HeldUp::Behind };
+                lane.held_up.get_or_insert(here);
+            }
+        }
     }
 }
 
 impl fmt::Display for Stats {
-    /// A line for the engine, for each receiver, and for each outbox that holds something.
+    /// A line for the engine, for each receiver, and for each outbox.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { clock, passes, short_ways, kicks, messages_per_pass, .. } = self;
         write!(f, "clock {clock}: {passes} passes and {short_ways} short ways, ")?;
@@ -180,11 +217,11 @@ impl fmt::Display for Stats {
             let stalls = lanes.iter().map(|lane| lane.stalls).sum::<u64>();
             let held = lanes.iter().filter(|lane| lane.held_up.is_some()).count();
             write!(f, "\n{}: received {received}, depth {depth}, ", self.name_of(index))?;
-            write!(f, "lag {lag}, {} lanes, {held} held up, {stalls} stalls", lanes.len())?;
+            write!(f, "lag {lag}; lanes {}, held up {held}, stalls {stalls}", lanes.len())?;
         }
         for (index, outbox) in self.outboxes.iter().enumerate() {
             let OutboxStats { sent, depth, stalls, held_by, .. } = outbox;
-            write!(f, "\noutbox {index}: sent {sent}, depth {depth}, {stalls} stalls")?;
+            write!(f, "\noutbox {index}: sent {sent}, depth {depth}, stalls {stalls}")?;
             if let Some(receiver) = held_by {
                 write!(f, ", held up by {}", self.name_of(*receiver))?;
             }

@@ -58,18 +58,18 @@ pub(crate) fn tables(comparisons: &[Comparison], out: &mut impl Write) -> io::Re
 }
 
 const RATIOS: &str = "\
-Ratio: the peer's time over ours, of the medians and, in brackets, the middle half of the rounds; above
+Ratio: the peer's time over ours, round by round: the median and, in brackets, the middle half; above
 1 ours is faster.";
 
 const RATES: &str = "\
 Rate to alone: how many messages pass in this setting for each that passes alone, of the same
-contender; of the medians and, in brackets, the middle half of the rounds. 1 is undisturbed.";
+contender, round by round: the median and, in brackets, the middle half. 1 is undisturbed.";
 
 const LEGEND: &str = "\
 Sent: bytes of a message, and how many are sent at once. Nanoseconds: the median and, in brackets, the
 middle half of the runs; k and M are thousands and millions. Line: there and back of one cache line
-between two cores. ~: the middle half of the runs spreads over more than 35 % of the median, which makes
-the comparison void. Compare within one form of one scenario only.";
+between two cores (changed: they moved meanwhile). ~: the middle half of the runs spreads over more
+than 35 % of the median, which makes the comparison void. Compare within one form of one scenario only.";
 
 type Row = fn(&Comparison, Side, Measure) -> Vec<String>;
 
@@ -122,7 +122,7 @@ fn ns(comparison: &Comparison, side: Side, measure: Measure) -> String {
 }
 
 fn ratio(ratio: Ratio) -> String {
-    quartiles(&Quartiles { median: ratio.of_medians, ..ratio.of_rounds })
+    quartiles(&ratio.of_rounds)
 }
 
 fn line(comparison: &Comparison) -> String {

@@ -179,9 +179,10 @@ impl Scan {
 
     /// Somebody sleeps until the clock moves, and nothing moves it. Receivers may be busy and not drive, so the next
     /// message of each source has to be heard of: all become candidates at once. True if one had not been watched
-    /// before: then a message may have crossed the bit, and another look is due, after this barrier.
+    /// before, or not with a barrier: then a message may have crossed the bit, and another look is due, after this one.
     pub(super) fn watch(&mut self, sources: &mut Slab<Source>, pass: u64) -> bool {
-        let mut any = false;
+        // The WANT of a candidate has no barrier behind it yet.
+        let mut any = self.candidates > 0;
         for at in 0..self.list.len() {
             let source = &mut sources[self.list[at]];
             any |= source.state().set_want();

@@ -189,20 +189,18 @@ impl<T: Send + 'static> Reader<T> {
 
     fn take_up_entry(&mut self) -> bool {
         let Some((run, waited)) = self.inbox.next() else { return false };
+        let Run { key, len, first_seq, mask, last } = run;
+        self.begin(key, u64::from(len), last, first_seq, mask);
+        // Last: it may call a hook, and that may panic.
         if waited {
             self.shared.kick();
         }
-        let Run { key, len, first_seq, mask, last } = run;
-        self.begin(key, u64::from(len), last, first_seq, mask);
         true
     }
 
     /// Takes the overflow list and turns it round: it is linked from the newest to the oldest.
     fn take_overflow(&mut self) {
-        let (mut newest, kick) = self.inbox.take_overflow();
-        if kick {
-            self.shared.kick();
-        }
+        let (mut newest, waited) = self.inbox.take_overflow();
         let mut younger = 0;
         while let Some(key) = newest {
             let lane = self.port.lane(key);
@@ -213,6 +211,10 @@ impl<T: Send + 'static> Reader<T> {
             younger = key + 1;
         }
         self.rest = younger.checked_sub(1);
+        // Last: it may call a hook, and that may panic.
+        if waited {
+            self.shared.kick();
+        }
     }
 
     fn take_up_rest(&mut self) {
