@@ -27,14 +27,16 @@ pub(crate) fn send_batch<T, I: Iterator<Item = T>>(
 ) -> Result<usize, SendBatchError<T, I>> {
     let mut batch = Batch { published: way.tail(), way, sent: 0, of: std::marker::PhantomData };
     while !batch.way.fill(&mut values) {
+        // First, for the next value may depend on what follows from these.
+        let returned = batch.publish();
+        if !returned.is_empty() {
+            return Err(batch.closed(returned, values));
+        }
         // Only for a value that is there does it wait.
         let Some(value) = values.next() else { break };
-        let mut returned = batch.publish();
         let has_room = batch.way.wait_for_room();
-        let refused = if has_room { batch.way.push(value).err() } else { Some(value) };
-        if let Some(value) = refused {
-            returned.push(value);
-            return Err(batch.closed(returned, values));
+        if let Err(value) = if has_room { batch.way.push(value) } else { Err(value) } {
+            return Err(batch.closed(vec![value], values));
         }
     }
     let returned = batch.publish();

@@ -65,8 +65,9 @@ pub struct Hook(Arc<dyn Fn() + Send + Sync>);
 
 impl Drive {
     /// Passes by hand; `hook` is called when one may be due: from any thread, and often (by joins, ends, looks that
-    /// find nothing, sends that somebody waits for). It may tell another thread, or run passes itself. A panic in it
-    /// goes on in whoever called. One that keeps the engine keeps it for ever: the engine keeps the hook.
+    /// find nothing, sends that somebody waits for). It may tell another thread, or run passes itself. It must not
+    /// panic: that goes on in whoever called, and may leave a join or a leave half done. One that keeps the engine
+    /// keeps it for ever: the engine keeps the hook.
     pub fn manual(hook: impl Fn() + Send + Sync + 'static) -> Self {
         Self::Manual(Hook(Arc::new(hook)))
     }

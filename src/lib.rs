@@ -73,12 +73,13 @@
 //!
 //! An idle lane takes about 1 KB; its slots are allocated at its first message (8 KB for 1,024 words of 8 bytes). A
 //! receiver takes 24 bytes for each entry of its inbox. Joining and leaving cost about a microsecond, beside however
-//! many lanes, also at a full inbox. Up to 262,144 lanes and outboxes of an engine can be cold; those beyond stay hot.
+//! many lanes, also at a full inbox. Up to 262,144 lanes and outboxes of an engine can be cold; each one beyond stays
+//! hot, and costs every pass a look.
 //!
 //! # Statistics
 //!
-//! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs only
-//! the one who asks.
+//! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs
+//! only the one who asks.
 //!
 //! # Waiting
 //!

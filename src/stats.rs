@@ -16,8 +16,8 @@ use crate::sync::{Arc, Mutex, give_way};
 /// A report on an engine. Made by [`Engine::stats`](crate::Engine::stats).
 ///
 /// *Who is slow?* A receiver that others wait for has lanes that are held up because they are
-/// [full](HeldUp::LaneFull), or because its [inbox is](HeldUp::InboxFull). Behind an outbox those who wait can look worse
-/// than the one they wait for: follow [`OutboxStats::held_by`] from a lane that is [behind](HeldUp::Behind).
+/// [full](HeldUp::LaneFull), or because its [inbox is](HeldUp::InboxFull). Behind an outbox those who wait can look
+/// worse than the one they wait for: follow [`OutboxStats::held_by`] from a lane that is [behind](HeldUp::Behind).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -108,3 +108,23 @@ fn a_destructor_may_send_to_the_receiver_that_runs_it() {
         drop(rx);
     });
 }
+
+/// Goal: the next value of a batch may depend on what follows from those before it. Method: lanes of one and of four;
+/// an iterator that receives, between two values, what the ones before have filled the lane with.
+#[test]
+fn a_full_lane_of_a_batch_is_published_before_the_next_value_is_asked_for() {
+    for capacity in [1, 4] {
+        let engine = Engine::builder().capacity(capacity as usize).build().unwrap();
+        let (mut tx, mut rx) = engine.channel();
+        let mut received = Vec::new();
+        let values = (0..=capacity).map(|value| {
+            if value == capacity {
+                received.extend((0..capacity).map(|_| rx.try_recv().unwrap().1));
+            }
+            value
+        });
+        assert_eq!(tx.send_batch(values).unwrap(), capacity as usize + 1);
+        assert_eq!(received, (0..capacity).collect::<Vec<_>>());
+        assert_eq!(rx.recv().unwrap().1, capacity);
+    }
+}

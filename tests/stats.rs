@@ -237,6 +237,35 @@ fn an_outbox_names_who_holds_it_up() {
     assert_eq!(figures(&engine.stats(), 0), (1, 1, 1));
 }
 
+/// Goal: an outbox whose lane to a receiver is full is held by that receiver, and no other. Method: lanes of two, read
+/// by one of two receivers; what has no number is counted apart.
+#[test]
+fn an_outbox_is_held_by_a_full_lane() {
+    let engine = by_hand(8, 2);
+    let [mut first, mut second] = [(); 2].map(|()| engine.receiver());
+    let mut out = engine.outbox();
+    let targets = [&first, &second].map(|rx| out.add(&rx.address()).unwrap());
+    engine.run_until_idle();
+    let look = || {
+        let Stats { receivers, outboxes, .. } = engine.stats();
+        let lanes = [0, 1].map(|rx| receivers[rx].lanes[0].clone());
+        (lanes.map(|lane| (lane.unnumbered, lane.held_up)), outboxes[0].held_by)
+    };
+    out.send(targets[0], 0).unwrap();
+    out.send(targets[1], 0).unwrap();
+    assert_eq!(look(), ([(1, None), (1, None)], None));
+    engine.run_until_idle();
+    assert_eq!(look(), ([(0, None), (0, None)], None));
+    out.send(targets[1], 1).unwrap();
+    assert_eq!(look(), ([(0, None), (1, Some(HeldUp::LaneFull))], Some(1)));
+    engine.run_until_idle();
+    assert_eq!(look(), ([(0, None), (0, Some(HeldUp::LaneFull))], Some(1)));
+    first.try_recv().unwrap();
+    assert_eq!(look().1, Some(1));
+    second.try_recv().unwrap();
+    assert_eq!(look(), ([(0, None), (0, None)], None));
+}
+
 /// Goal: what a receiver has received stays when those who sent it are forgotten. Method: senders and an outbox that
 /// end after a word, or without one; their lanes are in the report until the receiver has met their end.
 #[test]
