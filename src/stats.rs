@@ -175,7 +175,8 @@ impl ReceiverStats {
     /// Adds a lane.
     pub(crate) fn add(&mut self, lane: &LaneState, capacity: usize, outbox: Option<usize>) {
         let Counts { sent, numbered, received } = lane.counts();
-        let depth = sent.saturating_sub(received);
+        // Those who send go on meanwhile.
+        let depth = sent.saturating_sub(received).min(capacity as u64);
         let (stalls, waits) = lane.stalls.read();
         let held_up = if waits.is_some() {
             Some(HeldUp::InboxFull)
