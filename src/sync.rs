@@ -22,7 +22,7 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use imp::Site;
 pub(crate) use imp::atomic;
 pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, READY_WIDTH, Signal, UnsafeCell, YIELDS};
-pub(crate) use imp::{GATHER, GATHER_MAX, LOOKS, PATIENCE};
+pub(crate) use imp::{GATHER, LOOKS, PATIENCE};
 pub(crate) use imp::{give_way, pause, yield_now};
 
 /// The form of the barrier in use, for reports.
@@ -200,10 +200,8 @@ mod imp {
     /// then this many looks with a yield between them. More threads than cores make longer spinning a disaster.
     pub(crate) const YIELDS: u32 = 8;
 
-    /// Where messages come in crowds, so many looks with four pauses before each come first,
+    /// Where messages come in crowds, so many looks with four pauses before each come first.
     pub(crate) const GATHER: u32 = 4;
-    /// and so many at most, if that was not enough to let many gather.
-    pub(crate) const GATHER_MAX: u32 = 32;
 
     /// A receiver that goes the short way looks this often,
     pub(crate) const LOOKS: u32 = 32;
@@ -282,7 +280,6 @@ mod imp {
     pub(crate) const PAUSES: u32 = 0;
     pub(crate) const YIELDS: u32 = 0;
     pub(crate) const GATHER: u32 = 0;
-    pub(crate) const GATHER_MAX: u32 = 0;
     /// The short way is short.
     pub(crate) const LOOKS: u32 = 1;
     pub(crate) const PATIENCE: u32 = 0;

@@ -10,7 +10,7 @@ use crate::drive::{Pace, Shared};
 use crate::inbox::{Inbox, InboxReader, Run};
 use crate::order::Walk;
 use crate::ring::Consumer;
-use crate::sync::{Arc, GATHER, GATHER_MAX, Ordering::Relaxed};
+use crate::sync::{Arc, GATHER, Ordering::Relaxed};
 
 /// A run up to this length says that messages come one by one, so that the next is worth waiting for.
 const BRISK: u64 = 8;
@@ -18,10 +18,6 @@ const BRISK: u64 = 8;
 /// So many are worth taking the core for if there is no other lane; few are not, when messages come in crowds: a pass
 /// would hand out what all the others have, too.
 const MANY: u64 = 32;
-
-/// Fewer than this between two waits are few, and so many are more than enough.
-const FEW: u64 = 128;
-const MANY_MORE: u64 = 512;
 
 /// However many there are.
 const NEVER: u64 = u64::MAX;
@@ -37,9 +33,6 @@ pub(super) struct Reader<T> {
     short: u64,
     /// The last run was long, or one of many.
     is_crowded: bool,
-    /// Messages since the receiver last waited, and how long it then let them gather.
-    had: u64,
-    gather: u32,
     /// The other lanes that have spoken, by key,
     lanes: Vec<Option<Consumer<T>>>,
     /// and how many they are.
@@ -79,8 +72,6 @@ impl<T: Send + 'static> Reader<T> {
             current: None,
             short: NEVER,
             is_crowded: false,
-            had: 0,
-            gather: GATHER,
             lanes: Vec::new(),
             others: 0,
             rest: None,
@@ -249,7 +240,6 @@ impl<T: Send + 'static> Reader<T> {
     #[inline]
     fn go_on(&mut self, len: u64, last: bool, first_seq: u64, mask: u64) {
         let Some(current) = &mut self.current else { return };
-        self.had += len;
         current.lane.grant(len);
         current.last = last;
         current.numbers.next = first_seq;
@@ -293,15 +283,9 @@ impl<T: Send + 'static> Reader<T> {
             && self.current.as_ref().is_some_and(|current| current.lane.waiting() >= self.short)
     }
 
-    /// How to wait for more. Whoever had few since it last waited lets more gather than the last time.
-    pub(super) fn pace(&mut self) -> Pace {
-        let had = std::mem::take(&mut self.had);
-        self.gather = match had {
-            ..FEW => (2 * self.gather).min(GATHER_MAX),
-            MANY_MORE.. => (self.gather / 2).max(GATHER),
-            _ => self.gather,
-        };
-        if self.is_crowded { Pace(self.gather) } else { Pace::EAGER }
+    /// How to wait for more.
+    pub(super) fn pace(&self) -> Pace {
+        if self.is_crowded { Pace(GATHER) } else { Pace::EAGER }
     }
 
     /// Whether messages come one by one, so that the next is worth waiting for in the same lane.

@@ -57,9 +57,14 @@ impl<T: Send + 'static> Look<T> {
         *trips = trips.wrapping_add(1);
         let short = !trips.is_multiple_of(FULL_PASS);
         if !short {
-            self.shared.drive();
+            self.pass();
         }
         short
+    }
+
+    #[cold]
+    fn pass(&self) {
+        self.shared.drive();
     }
 
     #[inline]
