@@ -1,10 +1,11 @@
 //! Who runs the dispatcher, and how everyone else waits.
 //!
-//! The core of the engine sits behind a try-lock ([`Combine`]); this is the shell around it. Two calls make progress:
+//! The core of the engine sits behind a try-lock ([`Combine`]); this is the shell around it. Three calls make progress:
 //!
 //! - [`drive`](Shared::drive): a pass, if nobody else is at it. For whoever polls.
 //! - [`kick`](Shared::kick): a full pass begins after this moment, whoever runs it. For whoever has made it possible
 //!   for a pass to do something new, and for whoever is about to sleep.
+//! - [`hold`](Shared::hold): a receiver that waits looks at its own lane, with the core in its hand.
 //!
 //! The effects of a pass (whom to wake) are carried out when the core has been let go of: then, if somebody kicked
 //! meanwhile, the releaser owes a kick. After a few of those it passes the baton to one whom it has just woken, or
