@@ -15,7 +15,7 @@
 //!
 //! | bit | set by | cleared by | means to the sender |
 //! |---|---|---|---|
-//! | WANT | a receiver that goes to sleep; a pass that will not look; at birth | the pass, and nobody else | raise, kick |
+//! | WANT | a receiver that goes to sleep; a pass that will not look; at birth | the pass, alone | raise, kick |
 //! | GONE | the leaving receiver | – | take back, or leave to the receiver |
 //! | AGAIN | the sender that found GONE without DRAINED | the leaving receiver | – |
 //! | DRAINED | the leaving receiver, by a CAS that fails if AGAIN has come | – | what is still in the lane is yours |
