@@ -117,11 +117,10 @@ fn a_full_lane_of_a_batch_is_published_before_the_next_value_is_asked_for() {
         let engine = Engine::builder().capacity(capacity as usize).build().unwrap();
         let (mut tx, mut rx) = engine.channel();
         let mut received = Vec::new();
-        let values = (0..=capacity).map(|value| {
+        let values = (0..=capacity).inspect(|&value| {
             if value == capacity {
                 received.extend((0..capacity).map(|_| rx.try_recv().unwrap().1));
             }
-            value
         });
         assert_eq!(tx.send_batch(values).unwrap(), capacity as usize + 1);
         assert_eq!(received, (0..capacity).collect::<Vec<_>>());
