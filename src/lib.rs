@@ -67,9 +67,10 @@
 //! # Many lanes
 //!
 //! A pass looks at the *hot* lanes. When there are more than sixteen of them, one that is silent for some sixty passes
-//! goes *cold*: it costs the passes nothing until it speaks, and its next message some hundreds of nanoseconds, for its
-//! sender runs a pass. A lane with room is served by the pass that finds its message, whoever else speaks; one that
-//! waits for room in its receiver's inbox, after those that waited before it.
+//! goes *cold*: it costs the passes nothing until it speaks. Then its sender runs a pass: some hundreds of nanoseconds,
+//! and up to some microseconds where thousands of lanes speak in turn, each of which stays hot for a while. A lane with
+//! room is served by the pass that finds its message, whoever else speaks; one that waits for room in its receiver's
+//! inbox, after those that waited before it.
 //!
 //! An idle lane takes about 1 KB; its slots are allocated at its first message (8 KB for 1,024 words of 8 bytes). A
 //! receiver takes 24 bytes for each entry of its inbox. Joining and leaving cost about a microsecond, beside however
