@@ -13,11 +13,14 @@ use slab::Slab;
 use crate::board::Change;
 use crate::drive::Shared;
 use crate::error::AddressError;
-use crate::inbox::{Inbox, LANES_MAX};
+use crate::inbox::{Inbox, LANES_MAX, Rest};
+use crate::lane::Counts;
 use crate::order::OrderRing;
 use crate::ring::{Lane, Producer};
 use crate::stats::{Census, ReceiverStats};
-use crate::sync::{Arc, Mutex};
+use crate::sync::atomic::AtomicU64;
+use crate::sync::{Arc, Mutex, Ordering::Relaxed};
+use crate::tap::Tap;
 
 /// Names a receiver of `T`. Does not keep it open.
 ///
@@ -76,12 +79,39 @@ pub(crate) struct Port<T> {
     /// The capacity of the lanes to it.
     pub(crate) capacity: usize,
     lanes: Mutex<Table<T>>,
+    /// Messages of groups that it was removed from before it had received them.
+    missed: AtomicU64,
+}
+
+/// A lane to a receiver, and the place of the receiver in it if it is one of several.
+pub(crate) struct Inlet<T> {
+    pub(crate) lane: Arc<Lane<T>>,
+    pub(crate) tap: Option<Arc<Tap>>,
+}
+
+impl<T> Inlet<T> {
+    /// Where the dispatcher notes the rest of the lane if it ends.
+    pub(crate) fn rest(&self) -> &Rest {
+        self.tap.as_ref().map_or_else(|| &self.lane.state().rest, |tap| &tap.rest)
+    }
+
+    /// What was sent on it to this receiver, numbered, and received.
+    fn counts(&self) -> Counts {
+        let counts = self.lane.state().counts();
+        self.tap.as_ref().map_or(counts, |tap| tap.counts(counts))
+    }
+}
+
+impl<T> Clone for Inlet<T> {
+    fn clone(&self) -> Self {
+        Self { lane: self.lane.clone(), tap: self.tap.clone() }
+    }
 }
 
 struct Table<T> {
     /// The receiver has left and taken all that was here.
     gone: bool,
-    lanes: Slab<Arc<Lane<T>>>,
+    lanes: Slab<Inlet<T>>,
     /// What lanes had received that are not here any more.
     past: u64,
 }
@@ -89,7 +119,8 @@ struct Table<T> {
 impl<T: Send + 'static> Port<T> {
     pub(crate) fn new(name: Option<Box<str>>, capacity: usize, inbox: usize) -> Arc<Self> {
         let lanes = Mutex::new(Table { gone: false, lanes: Slab::new(), past: 0 });
-        Arc::new(Self { inbox: Inbox::new(inbox), name, capacity, lanes })
+        let (inbox, missed) = (Inbox::new(inbox), AtomicU64::new(0));
+        Arc::new(Self { inbox, name, capacity, lanes, missed })
     }
 
     /// Makes a lane to this receiver and announces it by the change that `joining` makes of its key.
@@ -99,7 +130,7 @@ impl<T: Send + 'static> Port<T> {
         lane: Arc<Lane<T>>,
         joining: impl FnOnce(&Arc<Lane<T>>, u32) -> Change,
     ) -> Result<Outlet<T>, AddressError> {
-        let key = self.register(lane.clone())?;
+        let key = self.register(Inlet { lane: lane.clone(), tap: None })?;
         if !shared.join(joining(&lane, key), &self.inbox) {
             self.withdraw(key);
             return Err(AddressError::Closed);
@@ -107,7 +138,7 @@ impl<T: Send + 'static> Port<T> {
         Ok(Outlet { producer: Producer::new(lane), key })
     }
 
-    fn register(&self, lane: Arc<Lane<T>>) -> Result<u32, AddressError> {
+    pub(crate) fn register(&self, inlet: Inlet<T>) -> Result<u32, AddressError> {
         let mut table = self.lanes.lock();
         if table.gone {
             return Err(AddressError::Closed);
@@ -115,34 +146,58 @@ impl<T: Send + 'static> Port<T> {
         if table.lanes.len() >= LANES_MAX {
             return Err(AddressError::TooMany);
         }
-        Ok(u32::try_from(table.lanes.insert(lane)).expect("fewer keys than LANES_MAX"))
+        Ok(u32::try_from(table.lanes.insert(inlet)).expect("fewer keys than LANES_MAX"))
     }
 
     /// Frees the key of a lane of which no run is in the inbox, nor ever will be.
     pub(crate) fn withdraw(&self, key: u32) {
         let mut table = self.lanes.lock();
         let lane = table.lanes.try_remove(key as usize);
-        table.past += lane.as_ref().map_or(0, |lane| lane.state().counts().received);
+        table.past += lane.as_ref().map_or(0, |lane| lane.counts().received);
         drop(table);
         // Only now, outside the lock: it may be the last owner.
         drop(lane);
     }
 
+    /// Ends a lane; the caller announces it. One that never spoke is unknown to its receiver, and withdraws.
+    pub(crate) fn end_lane(&self, producer: &mut Producer<T>, key: u32) {
+        producer.end();
+        if producer.tail() == 0 {
+            self.withdraw(key);
+        }
+    }
+
     /// The lane that a run names.
-    pub(crate) fn lane(&self, key: u32) -> Arc<Lane<T>> {
+    pub(crate) fn inlet(&self, key: u32) -> Inlet<T> {
         self.lanes.lock().lanes[key as usize].clone()
     }
 
     /// The receiver leaves: no lane joins any more, and these are all there are.
-    pub(crate) fn leave(&self) -> Vec<Arc<Lane<T>>> {
+    pub(crate) fn leave(&self) -> Vec<Inlet<T>> {
         let mut table = self.lanes.lock();
         table.gone = true;
         table.lanes.drain().collect()
     }
 
+    pub(crate) fn missed(&self) -> u64 {
+        // Relaxed: a count.
+        self.missed.load(Relaxed)
+    }
+
+    /// `count` messages will not be received.
+    pub(crate) fn miss(&self, count: u64) {
+        // Relaxed: a count.
+        self.missed.fetch_add(count, Relaxed);
+    }
+
+    /// The receiver has left.
+    pub(crate) fn has_gone(&self) -> bool {
+        self.lanes.lock().gone
+    }
+
     /// Published messages that nobody has read.
     pub(crate) fn depth(&self) -> u64 {
-        self.lanes.lock().lanes.iter().map(|(_, lane)| lane.state().depth()).sum()
+        self.lanes.lock().lanes.iter().map(|(_, inlet)| inlet.counts().depth()).sum()
     }
 }
 
@@ -159,11 +214,15 @@ impl<T: Send + 'static> Census for Port<T> {
         let mut stats = ReceiverStats {
             name: self.name.clone(),
             received: table.past,
+            missed: self.missed(),
             ..ReceiverStats::default()
         };
-        for (_, lane) in &table.lanes {
+        for (_, inlet) in &table.lanes {
+            let lane = &inlet.lane;
             let of = lane.order().map(|(ring, _)| &**ring);
-            stats.add(lane.state(), lane.capacity(), of.and_then(outbox));
+            let (stalls, waits_for) = lane.state().stalls.read();
+            let waits = waits_for.map(|port| Some(port) == self.id());
+            stats.add(inlet.counts(), stalls, waits, lane.capacity(), of.and_then(outbox));
         }
         Some(stats)
     }
@@ -172,22 +231,14 @@ impl<T: Send + 'static> Census for Port<T> {
 /// A lane's writing end, and the key that it has at its receiver.
 pub(crate) struct Outlet<T> {
     pub(crate) producer: Producer<T>,
-    key: u32,
+    pub(crate) key: u32,
 }
 
 impl<T: Send + 'static> Outlet<T> {
     /// A lane to nobody: closed from the beginning.
     pub(crate) fn nowhere(capacity: usize) -> Self {
-        let mut producer = Producer::new(Lane::new(capacity));
+        let mut producer = Producer::new(Lane::new(capacity, Arc::default(), None));
         producer.close();
         Self { producer, key: u32::MAX }
-    }
-
-    /// Ends the lane; the caller announces it. One that never spoke is unknown to its receiver, and withdraws.
-    pub(crate) fn end(&mut self, port: &Port<T>) {
-        self.producer.end();
-        if self.producer.tail() == 0 {
-            port.withdraw(self.key);
-        }
     }
 }

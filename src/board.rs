@@ -15,6 +15,7 @@ use crate::park::Parker;
 use crate::ready::ReadySet;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
+use crate::tap::Tap;
 
 /// Everything that passes between the dispatcher and the ends of the engine.
 pub(crate) struct Board {
@@ -38,15 +39,25 @@ impl Board {
 
 /// A change of who sends to whom.
 pub(crate) enum Change {
-    /// A receiver begins.
-    Receiver { inbox: Arc<Inbox> },
+    /// A receiver begins, as a member of these.
+    Receiver { inbox: Arc<Inbox>, memberships: Vec<Membership> },
     /// A sender begins. The receiver knows its lane as `key`.
     Lane { lane: Arc<LaneState>, inbox: Arc<Inbox>, key: u32 },
+    /// A broadcaster begins, with these members; it was a sender, which has ended, if there is a lane `after` which
+    /// it comes.
+    Fan { lane: Arc<LaneState>, after: Option<Arc<LaneState>>, members: Vec<Membership> },
+    /// Members join.
+    Members { memberships: Vec<Membership> },
+    /// A member leaves.
+    MemberEnd { membership: Membership },
     /// An outbox begins.
     Outbox { ring: Arc<OrderRing> },
     /// An outbox adds a target, which its order ring calls `target`.
     Target { ring: Arc<OrderRing>, target: u16, lane: Arc<LaneState>, inbox: Arc<Inbox>, key: u32 },
-    /// A sender has ended; its tail says so. Told here too, for a lane that waits for room is not looked at.
+    /// An outbox adds a group as a target, with these members.
+    Crowd { ring: Arc<OrderRing>, target: u16, lane: Arc<LaneState>, members: Vec<Membership> },
+    /// A sender or broadcaster has ended; its tail says so. Told here too, for a lane that waits for room is not
+    /// looked at.
     LaneEnd { lane: Arc<LaneState> },
     /// An outbox has ended; the tail of its ring says so.
     OutboxEnd { ring: Arc<OrderRing> },
@@ -54,6 +65,27 @@ pub(crate) enum Change {
     TargetEnd { ring: Arc<OrderRing>, target: u16 },
     /// A receiver has gone.
     Leave { inbox: Arc<Inbox> },
+}
+
+/// One receiver's place in the lane of a broadcaster, or of an outbox that has its group as a target.
+#[derive(Clone)]
+pub(crate) struct Membership {
+    pub(crate) lane: Arc<LaneState>,
+    /// The outbox's, if it is one.
+    pub(crate) ring: Option<Arc<OrderRing>>,
+    pub(crate) tap: Arc<Tap>,
+    pub(crate) inbox: Arc<Inbox>,
+    /// As which the receiver knows the lane.
+    pub(crate) key: u32,
+}
+
+impl Membership {
+    /// Nothing will be dispatched any more.
+    pub(crate) fn poison(&self) {
+        self.lane.poison();
+        self.inbox.close();
+        self.inbox.parker().wake();
+    }
 }
 
 /// The list of changes that no pass has applied yet.
@@ -89,6 +121,21 @@ impl Topology {
         changes.push_back(change);
         self.raise();
         Some(changes.len())
+    }
+
+    /// Adds a change that `make` makes of those of `memberships` whose receivers have not closed, which is final;
+    /// the others are moved out of it. How many changes are listed now.
+    pub(crate) fn join_members(
+        &self,
+        mut memberships: Vec<Membership>,
+        refused: &mut Vec<Membership>,
+        make: impl FnOnce(Vec<Membership>) -> Change,
+    ) -> usize {
+        let mut changes = self.changes.lock();
+        refused.extend(memberships.extract_if(.., |membership| membership.inbox.is_closed()));
+        changes.push_back(make(memberships));
+        self.raise();
+        changes.len()
     }
 
     /// Moves the list into `changes`, which is empty, and returns the generation that it brings about.

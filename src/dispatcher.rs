@@ -18,9 +18,10 @@
 //! 4. *settle*: whom to wake; whether another pass is due.
 //!
 //! The parts: [`source`] what is numbered (lanes and outboxes), [`heat`] which of them a pass looks at, [`port`] where
-//! it goes (inboxes and who waits for room), [`stamp`] a turn, [`outbox`] a turn of an outbox, [`topology`] the
-//! changes, [`short`] what a receiver does for its own lane alone.
+//! it goes (inboxes and who waits for room), [`stamp`] a turn, [`outbox`] a turn of an outbox, [`fan`] a broadcast,
+//! [`topology`] the changes, [`short`] what a receiver does for its own lane alone.
 
+mod fan;
 mod heat;
 mod outbox;
 mod port;
@@ -33,7 +34,7 @@ use std::collections::VecDeque;
 
 use slab::Slab;
 
-use crate::board::{Board, Change};
+use crate::board::{Board, Change, Membership};
 use crate::clock::ClockWriter;
 use crate::park::Parker;
 use crate::sync::Arc;
@@ -71,8 +72,8 @@ pub(crate) struct Core {
     closing: Vec<usize>,
     /// The ports that this pass has given something, so that their receivers may have to be woken.
     touched: Vec<usize>,
-    /// The outboxes whose order ring has room again, so that their authors may have to be woken.
-    touched_rings: Vec<usize>,
+    /// Outboxes and broadcasters for which there may be room again, so that their authors may have to be woken.
+    authors: Vec<usize>,
     /// The targets of the window that is being numbered.
     opened: Vec<u16>,
     /// Another pass is due.
@@ -120,7 +121,7 @@ impl Core {
             full: Vec::new(),
             closing: Vec::new(),
             touched: Vec::new(),
-            touched_rings: Vec::new(),
+            authors: Vec::new(),
             opened: Vec::new(),
             again: false,
             passes: 0,
@@ -161,16 +162,13 @@ impl Core {
         let Self { ports, sources, full, work, passes, .. } = self;
         full.retain(|&id_of_port| {
             let port = &mut ports[id_of_port];
-            for _ in 0..port.room() {
-                let Some(id) = port.next_waiting(sources) else { break };
+            while let Some(id) = port.serve_next(sources) {
                 let source = &mut sources[id];
                 source.phase = Phase::Served { port: id_of_port };
                 source.state().stalls.end();
                 source.collect(*passes);
-                port.promised += 1;
                 work.push(id);
             }
-            port.prune(sources);
             port.is_full = port.has_waiting();
             port.is_full
         });
@@ -197,13 +195,13 @@ impl Core {
 
     /// Finds who sleeps on what this pass has done; the rest is left to the next pass.
     fn collect_wakes(&mut self, effects: &mut Effects) {
-        let Self { ports, sources, touched, touched_rings, again, .. } = self;
+        let Self { ports, sources, touched, authors, again, .. } = self;
         for wake in &mut effects.wakes {
             while wake.is_none() {
                 // What has been let go of has nobody who sleeps.
                 *wake = if let Some(id) = touched.pop() {
                     ports.get_mut(id).and_then(Port::take_touched).cloned()
-                } else if let Some(id) = touched_rings.pop() {
+                } else if let Some(id) = authors.pop() {
                     sources
                         .get(id)
                         .map(|source| source.state().parker())
@@ -214,7 +212,7 @@ impl Core {
                 };
             }
         }
-        *again |= !(touched.is_empty() && touched_rings.is_empty());
+        *again |= !(touched.is_empty() && authors.is_empty());
     }
 
     /// Closes the inboxes that have no source left.
@@ -238,7 +236,7 @@ impl Core {
     fn announce_full(&mut self) {
         for &port in &self.full {
             let port = &mut self.ports[port];
-            self.again |= port.has_waiting() && port.wait_for_room();
+            self.again |= port.has_waiting() && port.wait_for_room(&self.sources);
         }
     }
 
@@ -249,7 +247,17 @@ impl Core {
         self.board.topology.take(&mut listed);
         for change in self.changes.drain(..).chain(listed) {
             match change {
-                Change::Receiver { inbox } | Change::Leave { inbox } => port::poison(&inbox),
+                Change::Leave { inbox } => port::poison(&inbox),
+                Change::Receiver { inbox, memberships } => {
+                    port::poison(&inbox);
+                    memberships.iter().for_each(Membership::poison);
+                }
+                Change::Members { memberships } => memberships.iter().for_each(Membership::poison),
+                Change::MemberEnd { membership } => membership.poison(),
+                Change::Fan { lane, members, .. } | Change::Crowd { lane, members, .. } => {
+                    lane.poison();
+                    members.iter().for_each(Membership::poison);
+                }
                 Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {
                     lane.poison();
                     port::poison(&inbox);

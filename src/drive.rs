@@ -208,7 +208,7 @@ impl Shared {
     }
 
     /// A kick for a list of changes. Whoever lists more than passes can follow gives way to whoever passes.
-    fn kick_for(&self, listed: usize) {
+    pub(crate) fn kick_for(&self, listed: usize) {
         if listed > LISTED_MAX {
             sync::give_way();
         }

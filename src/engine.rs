@@ -4,19 +4,20 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use crate::address::{Address, Port};
+use crate::address::Address;
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::dispatcher::Heat;
 use crate::drive::{Drive, Shared, Step, Unfinished};
 use crate::error::{AddressError, BuildError, WaitError, WaitTimeoutError};
+use crate::group::Group;
 use crate::inbox::ENTRIES_MAX;
 use crate::outbox::Outbox;
 use crate::park::{Deadline, Parker};
 use crate::receiver::Receiver;
 use crate::ring::CAPACITY_MAX;
 use crate::sender::Sender;
-use crate::stats::{Census, Stats};
+use crate::stats::Stats;
 use crate::sync::Arc;
 
 /// Messages that a lane holds unless said otherwise.
@@ -109,6 +110,11 @@ impl Engine {
     /// One author's way to any receivers of any types, in one order.
     pub fn outbox(&self) -> Outbox {
         Outbox::new(self.shared.clone(), self.shared.capacity)
+    }
+
+    /// A group of receivers, with no member.
+    pub fn group<T: Send + 'static>(&self) -> Group<T> {
+        Group::new(self.shared.clone(), None, self.shared.capacity, self.shared.inbox)
     }
 
     /// The clock.
@@ -286,13 +292,21 @@ impl<T: Send + 'static> Options<'_, T> {
         Ok(sizes)
     }
 
+    /// A group whose broadcasters' lanes and whose subscribers are like this. Its name is also its subscribers'.
+    ///
+    /// # Errors
+    ///
+    /// If a size is 0 or too large.
+    pub fn group(self) -> Result<Group<T>, BuildError> {
+        let (capacity, inbox) = self.sizes()?;
+        Ok(Group::new(self.engine.shared.clone(), self.name, capacity, inbox))
+    }
+
     fn receiver_of(self, capacity: usize, inbox: usize) -> Receiver<T> {
         let shared = self.engine.shared.clone();
-        let port = Port::new(self.name, capacity, inbox);
-        let counted: Arc<dyn Census> = port.clone();
-        shared.ports.add(&counted);
-        shared.announce(Change::Receiver { inbox: port.inbox.clone() });
-        Receiver::new(shared, port)
+        let (port, receiver) = Receiver::make(shared.clone(), self.name, capacity, inbox);
+        shared.announce(Change::Receiver { inbox: port.inbox.clone(), memberships: Vec::new() });
+        receiver
     }
 
     fn channel_of(self, capacity: usize, inbox: usize) -> (Sender<T>, Receiver<T>) {

@@ -67,9 +67,54 @@ pub(crate) struct Run {
     pub(crate) last: bool,
 }
 
+/// A record of the overflow list: the rest of an ended lane, whose key is on the list. Preallocated with the lane,
+/// because an ending lane may not fail.
+///
+/// Written by the dispatcher before it is pushed, by the receiver (`next`) after it was taken.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// The next record of the list: its key + 1, or 0.
+    next: AtomicU32,
+    /// The number of the first message of the range.
+    first_seq: AtomicU64,
+    /// The range: messages of a lane, or words of an outbox's order ring.
+    start: AtomicU64,
+    end: AtomicU64,
+}
+
+impl Rest {
+    /// The range `start..end`, the first message of which has the number `first_seq`.
+    pub(crate) fn fill(&self, first_seq: u64, start: u64, end: u64) {
+        // Relaxed, all three: released by the push.
+        self.first_seq.store(first_seq, Relaxed);
+        self.start.store(start, Relaxed);
+        self.end.store(end, Relaxed);
+    }
+
+    /// What was filled in: `(first_seq, start, end)`. For the receiver, which has taken the list.
+    pub(crate) fn read(&self) -> (u64, u64, u64) {
+        // Relaxed, all three: acquired with the list.
+        (self.first_seq.load(Relaxed), self.start.load(Relaxed), self.end.load(Relaxed))
+    }
+
+    /// The key of the next record of the list.
+    pub(crate) fn next(&self) -> Option<u32> {
+        // Relaxed: as `read`.
+        self.next.load(Relaxed).checked_sub(1)
+    }
+
+    /// Links the record, which is its reader's alone now, to another.
+    pub(crate) fn link(&self, next: Option<u32>) {
+        // Relaxed: nobody else looks.
+        self.next.store(next.map_or(0, |key| key + 1), Relaxed);
+    }
+}
+
 /// What the dispatcher and one receiver share.
 pub(crate) struct Inbox {
     entries: Box<[Entry]>,
+    /// How many of them are for anyone. One more is kept for broadcasts: see `dispatcher/port.rs`.
+    capacity: usize,
     /// Consumed entries. Written by the receiver.
     head: CachePadded<AtomicU64>,
     /// Set and cleared on slow paths, read by the receiver per entry.
@@ -99,8 +144,10 @@ impl Inbox {
     /// An inbox of at least `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
         assert!((1..=ENTRIES_MAX).contains(&capacity), "inbox of {capacity} entries");
+        let capacity = capacity.next_power_of_two();
         Arc::new(Self {
-            entries: (0..capacity.next_power_of_two()).map(|_| Entry::default()).collect(),
+            entries: (0..capacity.max(2)).map(|_| Entry::default()).collect(),
+            capacity,
             head: CachePadded::new(AtomicU64::new(0)),
             waited: AtomicBool::new(false),
             overflow: AtomicU32::new(0),
@@ -185,19 +232,25 @@ impl InboxWriter {
         &self.inbox
     }
 
-    /// How many entries can be written now.
-    pub(crate) fn room(&mut self) -> u64 {
+    /// How many entries can be written now; looks again at the receiver if they are fewer than `least`.
+    #[inline]
+    pub(crate) fn room(&mut self, least: u64) -> u64 {
         // Relaxed: only the receiver empties the list, and whatever enters the ring after that is younger than
         // what it took. Reading "not empty" late makes a lane wait, and the taking kicks.
         if self.inbox.overflow.load(Relaxed) != 0 {
             return 0;
         }
-        if self.tail == self.limit {
+        if self.limit - self.tail < least {
             // Acquire: pairs with `InboxReader::next`: the receiver has read the entries we write next.
             let head = self.inbox.head.load(ord!("inbox.head.read", Acquire));
             self.limit = head + self.inbox.entries.len() as u64;
         }
         self.limit - self.tail
+    }
+
+    /// Entries beyond what the inbox is said to hold: one for broadcasts, if it is said to hold one.
+    pub(crate) fn spare(&self) -> u64 {
+        (self.inbox.entries.len() - self.inbox.capacity) as u64
     }
 
     /// Writes an entry. There must be [`room`](Self::room).
@@ -221,12 +274,12 @@ impl InboxWriter {
     }
 
     /// Notes in the overflow list that the record of lane `key` is filled in.
-    pub(crate) fn overflow(&self, key: u32, next: &AtomicU32) {
+    pub(crate) fn overflow(&self, key: u32, rest: &Rest) {
         // Relaxed: only the receiver changes it besides, to 0, and the CAS settles.
         let mut newest = self.inbox.overflow.load(Relaxed);
         loop {
             // Relaxed, because the CAS releases it.
-            next.store(newest, Relaxed);
+            rest.next.store(newest, Relaxed);
             // Release: pairs with `InboxReader::take_overflow`; passes on the record and the slots.
             match self.inbox.overflow.compare_exchange(
                 newest,
@@ -240,8 +293,8 @@ impl InboxWriter {
         }
     }
 
-    /// Somebody waits for room: announces it. True if there is room after all.
-    pub(crate) fn wait_for_room(&mut self) -> bool {
+    /// Somebody waits for room: announces it. To be followed by a look whether there is room after all.
+    pub(crate) fn wait_for_room(&mut self) {
         // Relaxed: if it is still set, it was announced with what follows, and no head was published since.
         if !self.inbox.waited.load(Relaxed) {
             // Relaxed: the fence orders it. By swap, since the receiver swaps it too.
@@ -249,8 +302,8 @@ impl InboxWriter {
             // Pairs with the fence in `InboxReader::offer_room`: it sees `waited`, or we see its head.
             fence!("inbox.waited.core", SeqCst);
         }
-        self.limit = self.tail;
-        self.room() > 0
+        // What was known of the receiver is out of date.
+        self.room(u64::MAX);
     }
 }
 

@@ -34,6 +34,7 @@
 
 use crossbeam_utils::CachePadded;
 
+use crate::inbox::Rest;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::sync::{Arc, Ordering::Relaxed};
@@ -83,19 +84,6 @@ struct StampLine {
     last: AtomicU64,
 }
 
-/// A record of an inbox's overflow list; preallocated here because an ending lane may not fail.
-///
-/// Written by the dispatcher before it is pushed, by the receiver (`next`) after it was taken.
-pub(crate) struct Rest {
-    /// The next record of the list: its key + 1, or 0.
-    pub(crate) next: AtomicU32,
-    /// The number of the first message of the range.
-    pub(crate) first_seq: AtomicU64,
-    /// The range: messages of a lane, or words of an outbox's order ring.
-    pub(crate) start: AtomicU64,
-    pub(crate) end: AtomicU64,
-}
-
 /// For reports: when this lane had to wait. Written on slow paths only.
 #[derive(Default)]
 pub(crate) struct Stalls {
@@ -141,6 +129,12 @@ pub(crate) struct Counts {
     pub(crate) received: u64,
 }
 
+impl Counts {
+    pub(crate) fn depth(&self) -> u64 {
+        self.sent.saturating_sub(self.received)
+    }
+}
+
 /// What becomes of messages that were published to a receiver which has left.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AfterGone {
@@ -165,12 +159,7 @@ impl LaneState {
             }),
             parker,
             id: AtomicU32::new(UNKNOWN),
-            rest: Rest {
-                next: AtomicU32::new(0),
-                first_seq: AtomicU64::new(0),
-                start: AtomicU64::new(0),
-                end: AtomicU64::new(0),
-            },
+            rest: Rest::default(),
             stalls: Stalls::default(),
         }
     }
@@ -221,6 +210,12 @@ impl LaneState {
     pub(crate) fn let_go(&self) {
         // Relaxed: nothing rides on it; a drain that still sees it leaves a value that `head` shows as left.
         self.sender.attention.fetch_and(!HOLD, Relaxed);
+    }
+
+    /// How many messages have their numbers.
+    pub(crate) fn stamped(&self) -> u64 {
+        // Acquire: pairs with `stamp`: who was taken in before it is on the list of consumers.
+        self.stamps.stamped.load(ord!("lane.stamped.reclaim", Acquire))
     }
 
     /// The number of the last message before `tail`, once it has one.
@@ -366,6 +361,12 @@ impl LaneState {
     #[inline]
     pub(crate) fn give_back(&self, head: u64) {
         self.advance(head);
+        self.offer_room();
+    }
+
+    /// A head has moved: wakes a sender that waits for that.
+    #[inline]
+    pub(crate) fn offer_room(&self) {
         // Pairs with the heavy barrier of a full sender: it sees the head, or we see it armed.
         light!("lane.head.light");
         if self.parker.is_armed() {
@@ -420,8 +421,7 @@ impl LaneState {
 
     /// Messages published and not yet read, as of some moment during the call.
     pub(crate) fn depth(&self) -> u64 {
-        let Counts { sent, received, .. } = self.counts();
-        sent.saturating_sub(received)
+        self.counts().depth()
     }
 
     /// As of some moment during the call.

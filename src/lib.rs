@@ -109,19 +109,24 @@ mod park;
 mod ready;
 #[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
 mod ring;
+mod tap;
 
 mod dispatcher;
 mod drive;
 
 mod address;
+mod author;
 mod batch;
+mod broadcaster;
 mod engine;
+mod group;
 mod outbox;
 mod receiver;
 mod sender;
 mod stats;
 
 pub use address::Address;
+pub use broadcaster::{Broadcaster, Slowest};
 pub use clock::Seq;
 pub use drive::{Drive, Hook};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
@@ -129,8 +134,9 @@ pub use error::{
     AddressError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
     SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
 };
+pub use group::Group;
 pub use outbox::{Outbox, Target};
-pub use receiver::{Event, Messages, Receiver};
+pub use receiver::{Event, Messages, Receiver, Ref};
 pub use sender::Sender;
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};
 

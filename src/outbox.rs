@@ -13,6 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::address::{Address, Outlet, Port};
+use crate::author::{check_closed, heed, wait_for_room};
 use crate::batch::{Way, send_batch};
 use crate::board::Change;
 use crate::drive::{Pace, Shared, Step};
@@ -20,7 +21,6 @@ use crate::error::{AddressError, Reason, SendBatchError, SendError, TrySendError
 use crate::lane::WANT;
 use crate::order::{OrderRing, TARGETS_MAX};
 use crate::ring::Lane;
-use crate::sender::{check_closed, heed, wait_for_room};
 use crate::sync::{Arc, unique};
 
 /// Sends to several receivers, of any types, in one order: its messages have their numbers in the order sent,
@@ -100,7 +100,8 @@ impl Outbox {
             return Err(AddressError::TooMany);
         }
         let target = index as u16;
-        let lane = Lane::of_outbox(to.port.capacity, Some((self.ring.clone(), target)));
+        let order = Some((self.ring.clone(), target));
+        let lane = Lane::new(to.port.capacity, Arc::default(), order);
         let outlet = to.port.open_lane(&self.shared, lane, |lane, key| Change::Target {
             ring: self.ring.clone(),
             target,
@@ -369,7 +370,7 @@ struct TargetLane<T> {
 
 impl<T: Send + 'static> AnyLane for TargetLane<T> {
     fn end(&mut self) {
-        self.outlet.end(&self.port);
+        self.port.end_lane(&mut self.outlet.producer, self.outlet.key);
     }
 
     fn is_released(&self) -> bool {

@@ -8,6 +8,7 @@
 //! A receiver that goes to sleep asks for attention on the lanes from which it has had runs since it last slept.
 //! On every other lane somebody else has it asked for, or has yet to give the receiver a run.
 
+mod lending;
 mod look;
 mod reader;
 mod short;
@@ -15,14 +16,16 @@ mod short;
 use std::fmt;
 use std::time::Duration;
 
-use crate::address::{Address, Port};
+use crate::address::{Address, Inlet, Port};
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{Shared, Unfinished};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
+use crate::stats::Census;
 use crate::sync::Arc;
+pub use lending::Ref;
 use look::{Found, Look};
 
 /// Receives messages in the order of their numbers, and can read the clock on them.
@@ -66,9 +69,18 @@ pub enum Event<T> {
 }
 
 impl<T: Send + 'static> Receiver<T> {
-    pub(crate) fn new(shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
+    /// A new receiver, which the caller announces.
+    pub(crate) fn make(
+        shared: Arc<Shared>,
+        name: Option<Box<str>>,
+        capacity: usize,
+        inbox: usize,
+    ) -> (Arc<Port<T>>, Self) {
+        let port = Port::new(name, capacity, inbox);
+        let counted: Arc<dyn Census> = port.clone();
+        shared.ports.add(&counted);
         let look = Look::new(shared.clone(), port.clone());
-        Self { shared, port, look }
+        (port.clone(), Self { shared, port, look })
     }
 
     /// The next message, waiting for one.
@@ -78,11 +90,12 @@ impl<T: Send + 'static> Receiver<T> {
     /// When it has closed.
     #[inline]
     pub fn recv(&mut self) -> Result<(Seq, T), RecvError> {
-        if let Some(message) = self.look.take_of_run() {
-            return Ok(message);
+        loop {
+            if let Some(message) = self.look.take_of_run() {
+                return Ok(message);
+            }
+            self.go_on(None).map_err(|_| RecvError)?;
         }
-        self.go_on(None).map_err(|_| RecvError)?;
-        self.look.take_of_run().ok_or(RecvError)
     }
 
     /// The next message, if one is there now. Runs a pass at most, and those asked for meanwhile.
@@ -91,8 +104,12 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// When there is none, or it has closed.
     pub fn try_recv(&mut self) -> Result<(Seq, T), TryRecvError> {
-        self.without_waiting(Look::for_run)?;
-        self.look.take_of_run().ok_or(TryRecvError::Empty)
+        loop {
+            self.without_waiting(Look::for_run)?;
+            if let Some(message) = self.look.take_of_run() {
+                return Ok(message);
+            }
+        }
     }
 
     /// The next message, waiting for `timeout` at the longest.
@@ -104,8 +121,13 @@ impl<T: Send + 'static> Receiver<T> {
         if let Some(message) = self.look.take_of_run() {
             return Ok(message);
         }
-        self.go_on(Deadline::after(timeout))?;
-        self.look.take_of_run().ok_or(RecvTimeoutError::Closed)
+        let deadline = Deadline::after(timeout);
+        loop {
+            self.go_on(deadline)?;
+            if let Some(message) = self.look.take_of_run() {
+                return Ok(message);
+            }
+        }
     }
 
     /// Waits for a message, and hands it and those that are there, `max` at most, to `f`. Returns how many.
@@ -119,12 +141,17 @@ impl<T: Send + 'static> Receiver<T> {
     /// # Panics
     ///
     /// If `f` does: the message that it was given has been received, the next have not.
-    pub fn recv_batch(&mut self, max: usize, f: impl FnMut(Seq, T)) -> Result<usize, RecvError> {
-        if max == 0 {
-            return Ok(0);
+    pub fn recv_batch(
+        &mut self,
+        max: usize,
+        mut f: impl FnMut(Seq, T),
+    ) -> Result<usize, RecvError> {
+        let mut taken = 0;
+        while max > 0 && taken == 0 {
+            self.go_on(None).map_err(|_| RecvError)?;
+            taken = self.look.take_batch(max, &mut f);
         }
-        self.go_on(None).map_err(|_| RecvError)?;
-        Ok(self.look.take_batch(max, f))
+        Ok(taken)
     }
 
     /// As [`recv_batch`](Self::recv_batch), if a message is there now. Runs a pass at most, and those asked for
@@ -140,13 +167,14 @@ impl<T: Send + 'static> Receiver<T> {
     pub fn try_recv_batch(
         &mut self,
         max: usize,
-        f: impl FnMut(Seq, T),
+        mut f: impl FnMut(Seq, T),
     ) -> Result<usize, TryRecvError> {
-        if max == 0 {
-            return Ok(0);
+        let mut taken = 0;
+        while max > 0 && taken == 0 {
+            self.without_waiting(Look::for_run)?;
+            taken = self.look.take_batch(max, &mut f);
         }
-        self.without_waiting(Look::for_run)?;
-        Ok(self.look.take_batch(max, f))
+        Ok(taken)
     }
 
     /// The messages until it closes, waiting for each.
@@ -202,6 +230,12 @@ impl<T: Send + 'static> Receiver<T> {
     /// Whether no source is left, so that nothing will come but what was sent. Final.
     pub fn is_closed(&self) -> bool {
         self.look.is_closed()
+    }
+
+    /// Messages that it will never receive, because it was removed from a group before it had
+    /// ([`Group::remove`](crate::Group::remove)).
+    pub fn missed(&self) -> u64 {
+        self.port.missed()
     }
 
     /// Messages sent to this receiver and not yet received, as of some moment during the call. Takes a lock, and
@@ -277,20 +311,25 @@ fn finish<R>(found: Result<Found<R>, Unfinished>) -> Result<R, RecvTimeoutError>
 impl<T: Send + 'static> Drop for Receiver<T> {
     /// The heavy side: tells its lanes, and drops what they hold.
     fn drop(&mut self) {
-        let lanes = self.port.leave();
-        for lane in &lanes {
-            lane.state().leave();
+        let inlets = self.port.leave();
+        for Inlet { lane, tap } in &inlets {
+            match tap {
+                // What it has not read is for others, too: whoever sent it drops it.
+                Some(tap) => tap.finish(),
+                None => lane.state().leave(),
+            }
         }
-        // Pairs with the light barrier of every sender: it sees GONE, or the drain sees its message.
+        // Pairs with the light barrier of every sender: it sees GONE, or the drain sees its message. And with the
+        // heavy one of a broadcaster that is full: it sees the tap finished, or we wake it.
         heavy!("receiver.leave.heavy");
-        for lane in &lanes {
+        for Inlet { lane, .. } in &inlets {
             // Its sender may wait for room that will not come; before any destructor runs, which might wait for it.
             lane.state().parker().wake();
         }
         let inbox = self.port.inbox.clone();
         self.shared.announce(Change::Leave { inbox });
         let mut panic = None;
-        for lane in &lanes {
+        for Inlet { lane, .. } in inlets.iter().filter(|inlet| inlet.tap.is_none()) {
             drain(lane, &mut panic);
         }
         go_on_with(panic);

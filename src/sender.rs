@@ -1,24 +1,20 @@
-//! The way in: one sender, one lane, one receiver.
-//!
-//! A message's way begins in [`Sender::send`]: the value is written into the lane's next slot, the tail published
-//! with Release, and the lane's attention loaded from the same line. That is all, unless the lane is full or
-//! somebody asks for attention.
+//! One sender, one lane, one receiver. How it sends is the [`Author`]'s.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::address::{Address, Outlet, Port};
-use crate::batch::{Way, send_batch};
+use crate::author::Author;
 use crate::board::Change;
+use crate::broadcaster::Broadcaster;
 use crate::clock::Seq;
-use crate::drive::{Pace, Shared, Step, Unfinished};
+use crate::drive::Shared;
 use crate::error::{
     AddressError, SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError,
 };
-use crate::lane::{GONE, POISONED, WANT};
-use crate::park::Deadline;
-use crate::ring::{Lane, Producer};
-use crate::sync::{Arc, GATHER};
+use crate::group::Group;
+use crate::ring::Lane;
+use crate::sync::Arc;
 
 /// Sends to one receiver. Clones send to the same, each on a lane of its own.
 ///
@@ -40,26 +36,32 @@ use crate::sync::{Arc, GATHER};
 /// # Ok(()) }
 /// ```
 pub struct Sender<T: Send + 'static> {
-    outlet: Outlet<T>,
-    shared: Arc<Shared>,
+    author: Author<T>,
+    /// As which the receiver knows the lane.
+    key: u32,
     port: Arc<Port<T>>,
 }
 
 impl<T: Send + 'static> Sender<T> {
     /// A new lane to a receiver.
     pub(crate) fn join(shared: Arc<Shared>, port: Arc<Port<T>>) -> Result<Self, AddressError> {
-        let outlet = port.open_lane(&shared, Lane::new(port.capacity), |lane, key| {
-            Change::Lane { lane: lane.state().clone(), inbox: port.inbox.clone(), key }
+        let lane = Lane::new(port.capacity, Arc::default(), None);
+        let outlet = port.open_lane(&shared, lane, |lane, key| Change::Lane {
+            lane: lane.state().clone(),
+            inbox: port.inbox.clone(),
+            key,
         })?;
-        Ok(Self { outlet, shared, port })
+        Ok(Self::new(outlet, shared, port))
+    }
+
+    fn new(Outlet { producer, key }: Outlet<T>, shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
+        Self { author: Author { shared, producer }, key, port }
     }
 
     /// A new lane to a receiver which cannot have closed by itself; one to nowhere if it has gone.
     pub(crate) fn join_open(to: &Address<T>) -> Self {
-        Self::join(to.shared.clone(), to.port.clone()).unwrap_or_else(|_| Self {
-            outlet: Outlet::nowhere(to.port.capacity),
-            shared: to.shared.clone(),
-            port: to.port.clone(),
+        Self::join(to.shared.clone(), to.port.clone()).unwrap_or_else(|_| {
+            Self::new(Outlet::nowhere(to.port.capacity), to.shared.clone(), to.port.clone())
         })
     }
 
@@ -70,18 +72,7 @@ impl<T: Send + 'static> Sender<T> {
     /// If the receiver is gone; the value comes back.
     #[inline]
     pub fn send(&mut self, value: T) -> Result<(), SendError<T>> {
-        match self.outlet.producer.push(value) {
-            Ok(()) => self.publish().map_err(SendError::closed),
-            Err(value) => self.send_when_room(value),
-        }
-    }
-
-    #[cold]
-    fn send_when_room(&mut self, value: T) -> Result<(), SendError<T>> {
-        if wait_for_room(&self.shared, &mut self.outlet.producer, None).is_err() {
-            return Err(SendError::closed(value));
-        }
-        self.send(value)
+        self.author.send(value)
     }
 
     /// Sends a value if there is room now. Runs a pass at most, and those asked for meanwhile.
@@ -90,22 +81,7 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// If there is no room, or the receiver is gone; the value comes back.
     pub fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
-        let value = match self.outlet.producer.push(value) {
-            Ok(()) => return self.publish().map_err(TrySendError::Closed),
-            Err(value) if check_closed(&mut self.outlet.producer) => {
-                return Err(TrySendError::Closed(value));
-            }
-            Err(value) => value,
-        };
-        // The receiver may be waiting for what fills the lane.
-        self.shared.drive();
-        match self.outlet.producer.push(value) {
-            Ok(()) => self.publish().map_err(TrySendError::Closed),
-            Err(value) if check_closed(&mut self.outlet.producer) => {
-                Err(TrySendError::Closed(value))
-            }
-            Err(value) => Err(TrySendError::Full(value)),
-        }
+        self.author.try_send(value)
     }
 
     /// Sends a value, waiting for room for `timeout` at the longest.
@@ -114,15 +90,7 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// If there was no room in time, or the receiver is gone; the value comes back.
     pub fn send_timeout(&mut self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        let value = match self.outlet.producer.push(value) {
-            Ok(()) => return self.publish().map_err(SendTimeoutError::Closed),
-            Err(value) => value,
-        };
-        match wait_for_room(&self.shared, &mut self.outlet.producer, Deadline::after(timeout)) {
-            Ok(()) => self.send(value).map_err(SendTimeoutError::from),
-            Err(NoRoom::Timeout) => Err(SendTimeoutError::Timeout(value)),
-            Err(NoRoom::Closed) => Err(SendTimeoutError::Closed(value)),
-        }
+        self.author.send_timeout(value, timeout)
     }
 
     /// Sends all values in order, published together where there is room for them together; waits for room.
@@ -139,8 +107,7 @@ impl<T: Send + 'static> Sender<T> {
     where
         I: IntoIterator<Item = T>,
     {
-        let way = Lone { shared: &self.shared, producer: &mut self.outlet.producer };
-        send_batch(way, values.into_iter())
+        self.author.send_batch(values)
     }
 
     /// Sends a value and waits until it has its number: whatever is sent by whoever learns of the return has a
@@ -151,62 +118,7 @@ impl<T: Send + 'static> Sender<T> {
     /// If the receiver goes before the value has its number; the value comes back, when the receiver has dropped what
     /// it had not received. So a destructor that the leaving receiver runs must not wait for a thread that is in here.
     pub fn send_stamped(&mut self, value: T) -> Result<Seq, SendError<T>> {
-        let producer = &mut self.outlet.producer;
-        // Looked at beforehand: the receiver that leaves may be waiting for us, in a destructor that called this.
-        if check_closed(producer) {
-            return Err(SendError::closed(value));
-        }
-        let pushed = match producer.push(value) {
-            Err(value) if wait_for_room(&self.shared, producer, None).is_ok() => {
-                producer.push(value)
-            }
-            pushed => pushed,
-        };
-        pushed.map_err(SendError::closed)?;
-        producer.state().hold();
-        let numbered = self.publish_and_wait();
-        if !self.shared.is_poisoned() {
-            self.outlet.producer.state().let_go();
-        }
-        numbered.map_err(SendError::closed)
-    }
-
-    /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number.
-    fn publish_and_wait(&mut self) -> Result<Seq, T> {
-        let producer = &mut self.outlet.producer;
-        if producer.publish() & WANT != 0 {
-            self.shared.speak_up(producer.state());
-        }
-        let tail = producer.tail();
-        let (state, clock) = (producer.state(), &self.shared.board().clock);
-        let stamped = || state.number_of(tail).filter(|&number| clock.now() >= number);
-        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
-            Step::Look => stamped().map(Ok).or_else(|| state.drained().map(Err)),
-            Step::Arm => None,
-        });
-        match number {
-            Ok(Ok(number)) => {
-                if state.is_gone() {
-                    // Numbered, and never read: what the leaving receiver left alone is dropped here.
-                    drop(producer.take_back(1));
-                    producer.close();
-                }
-                Ok(Seq::new(number))
-            }
-            Ok(Err(head)) if head < tail => {
-                producer.close();
-                Err(producer.take_from(head, 1).pop().expect("the head is before the last value"))
-            }
-            // Drained with its number, which the receiver saw before it dropped the value.
-            Ok(Err(_)) => {
-                let number = state.number_of(tail);
-                Ok(Seq::new(number.expect("a held value without number is left alone")))
-            }
-            Err(_) => match state.number_of(tail) {
-                Some(number) => Ok(Seq::new(number)),
-                None => Err(producer.take_last()),
-            },
-        }
+        self.author.send_stamped(value)
     }
 
     /// Waits for the number of the last message sent.
@@ -215,35 +127,42 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// If nothing was sent, or the receiver went before the message had a number.
     pub fn stamped(&mut self) -> Result<Seq, StampedError> {
-        let producer = &self.outlet.producer;
-        let (state, tail) = (producer.state(), producer.tail());
-        if tail == 0 {
-            return Err(StampedError::NothingSent);
+        self.author.stamped()
+    }
+
+    /// Becomes a broadcaster to a group. Its messages have their numbers in the order sent over the change, too.
+    ///
+    /// # Errors
+    ///
+    /// If the group is another engine's; the sender comes back.
+    pub fn into_broadcaster(self, group: &Group<T>) -> Result<Broadcaster<T>, Self>
+    where
+        T: Clone + Sync,
+    {
+        if !Arc::ptr_eq(&self.author.shared, group.shared()) {
+            return Err(self);
         }
-        let clock = &self.shared.board().clock;
-        let stamped = || state.number_of(tail).filter(|&number| clock.now() >= number);
-        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
-            Step::Look => {
-                stamped().map(Some).or_else(|| state.is_gone().then(|| state.number_of(tail)))
-            }
-            Step::Arm => None,
-        });
-        number.ok().flatten().map(Seq::new).ok_or(StampedError::Closed)
+        let lane = self.author.producer.lane().state().clone();
+        // The other joins first, so that no receiver that both send to is without a source. Its messages come later all
+        // the same: the dispatcher waits with them until all of this lane is stamped.
+        let broadcaster = group.broadcaster_after(Some(lane));
+        drop(self);
+        Ok(broadcaster)
     }
 
     /// Names the receiver.
     pub fn address(&self) -> Address<T> {
-        Address { shared: self.shared.clone(), port: self.port.clone() }
+        Address { shared: self.author.shared.clone(), port: self.port.clone() }
     }
 
     /// Whether the receiver is gone. True is final; false may be outdated on return.
     pub fn is_closed(&self) -> bool {
-        self.outlet.producer.is_closed() || self.outlet.producer.state().is_gone()
+        self.author.is_closed()
     }
 
     /// Messages of this sender that were not yet received, as of some moment during the call.
     pub fn len(&self) -> usize {
-        self.outlet.producer.state().depth() as usize
+        self.author.producer.state().depth() as usize
     }
 
     /// Whether the receiver has received all that this sender has sent.
@@ -253,22 +172,7 @@ impl<T: Send + 'static> Sender<T> {
 
     /// How many messages the lane holds.
     pub fn capacity(&self) -> usize {
-        self.outlet.producer.lane().capacity()
-    }
-
-    /// Makes the one value that was pushed visible; gives it back if the receiver has gone.
-    #[inline]
-    fn publish(&mut self) -> Result<(), T> {
-        let attention = self.outlet.producer.publish();
-        if attention == 0 { Ok(()) } else { self.heed(attention) }
-    }
-
-    #[cold]
-    fn heed(&mut self, attention: u32) -> Result<(), T> {
-        match heed(&self.shared, &mut self.outlet.producer, attention, 1).pop() {
-            None => Ok(()),
-            Some(value) => Err(value),
-        }
+        self.author.producer.lane().capacity()
     }
 }
 
@@ -281,9 +185,8 @@ impl<T: Send + 'static> Clone for Sender<T> {
 
 impl<T: Send + 'static> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.outlet.end(&self.port);
-        let lane = self.outlet.producer.lane().state().clone();
-        self.shared.announce(Change::LaneEnd { lane });
+        self.port.end_lane(&mut self.author.producer, self.key);
+        self.author.announce_end();
     }
 }
 
@@ -296,104 +199,4 @@ impl<T: Send + 'static> fmt::Debug for Sender<T> {
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
     }
-}
-
-/// Why there will be no room, or was none in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoRoom {
-    Timeout,
-    Closed,
-}
-
-/// A sender that waits for room looks so often for half a lane of it.
-const PATIENT_LOOKS: u32 = 10;
-
-/// Waits until the lane has room. Everything pushed must have been published.
-#[cold]
-pub(crate) fn wait_for_room<T>(
-    shared: &Shared,
-    producer: &mut Producer<T>,
-    deadline: Option<Deadline>,
-) -> Result<(), NoRoom> {
-    let parker = producer.lane().state().parker().clone();
-    producer.state().stalls.count();
-    // At first only so much that it is worth going on: a little is full again at once, and each look takes the line of
-    // the head from the receiver. But whoever is about to sleep takes what there is.
-    let (mut looks, mut least) = (0, producer.lane().capacity() as u64 / 2);
-    let found = shared.wait(&parker, deadline, Pace(GATHER), |step| {
-        looks += 1;
-        if step == Step::Arm || looks > PATIENT_LOOKS {
-            least = 1;
-        }
-        match step {
-            Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
-            Step::Look => (producer.find_room() && producer.room() >= least).then_some(Ok(())),
-            Step::Arm => None,
-        }
-    });
-    found.unwrap_or_else(|unfinished| {
-        Err(match unfinished {
-            Unfinished::Timeout => NoRoom::Timeout,
-            Unfinished::Poisoned => NoRoom::Closed,
-        })
-    })
-}
-
-/// Acts on a lane's attention after a publication of `count` values; returns, in order, those that are ours again.
-#[cold]
-pub(crate) fn heed<T>(
-    shared: &Shared,
-    producer: &mut Producer<T>,
-    attention: u32,
-    count: usize,
-) -> Vec<T> {
-    if attention & WANT != 0 {
-        shared.speak_up(producer.state());
-    }
-    if attention & (GONE | POISONED) == 0 {
-        return Vec::new();
-    }
-    let returned = if attention & GONE != 0 { producer.take_back(count) } else { Vec::new() };
-    producer.close();
-    returned
-}
-
-/// A sender's way, for a batch.
-struct Lone<'a, T> {
-    shared: &'a Shared,
-    producer: &'a mut Producer<T>,
-}
-
-impl<T> Way<T> for Lone<'_, T> {
-    fn tail(&self) -> u64 {
-        self.producer.tail()
-    }
-
-    fn push(&mut self, value: T) -> Result<(), T> {
-        self.producer.push(value)
-    }
-
-    #[inline]
-    fn fill(&mut self, values: &mut impl Iterator<Item = T>) -> bool {
-        self.producer.fill(values, u64::MAX)
-    }
-
-    fn publish(&mut self, count: usize) -> Vec<T> {
-        match self.producer.publish() {
-            0 => Vec::new(),
-            attention => heed(self.shared, self.producer, attention, count),
-        }
-    }
-
-    fn wait_for_room(&mut self) -> bool {
-        wait_for_room(self.shared, self.producer, None).is_ok()
-    }
-}
-
-/// Whether the receiver has gone. Everything pushed must have been published and heeded.
-pub(crate) fn check_closed<T>(producer: &mut Producer<T>) -> bool {
-    if !producer.is_closed() && producer.state().is_gone() {
-        producer.close();
-    }
-    producer.is_closed()
 }

@@ -9,7 +9,7 @@ use std::sync::Weak;
 
 use crate::clock::Seq;
 use crate::drive::Shared;
-use crate::lane::{Counts, LaneState};
+use crate::lane::Counts;
 use crate::order::OrderRing;
 use crate::sync::{Arc, Mutex, give_way};
 
@@ -59,6 +59,8 @@ pub struct ReceiverStats {
     pub name: Option<Box<str>>,
     /// Messages that it has received.
     pub received: u64,
+    /// Messages that it will not receive, because it was removed from a group before it had.
+    pub missed: u64,
     /// Messages that were sent to it and not received.
     pub depth: u64,
     /// Those of them that have their number: how far it is behind the clock, in messages.
@@ -112,8 +114,8 @@ pub enum HeldUp {
     LaneFull,
     /// The receiver's inbox is full: what the lane holds gets no number.
     InboxFull,
-    /// What the lane holds gets no number because something before it in the same outbox, for another receiver, gets
-    /// none: [`OutboxStats::held_by`] says whose.
+    /// What the lane holds gets no number because of another receiver: something before it in the same outbox gets none
+    /// ([`OutboxStats::held_by`] says whose), or it is for a group of which another member's inbox is full.
     Behind,
 }
 
@@ -172,16 +174,22 @@ fn turns(shared: &Shared) -> (u64, u64) {
 }
 
 impl ReceiverStats {
-    /// Adds a lane.
-    pub(crate) fn add(&mut self, lane: &LaneState, capacity: usize, outbox: Option<usize>) {
-        let Counts { sent, numbered, received } = lane.counts();
+    /// Adds a lane. `waits`: for room in an inbox, in this receiver's or not.
+    pub(crate) fn add(
+        &mut self,
+        counts: Counts,
+        stalls: u64,
+        waits: Option<bool>,
+        capacity: usize,
+        outbox: Option<usize>,
+    ) {
+        let Counts { sent, numbered, received } = counts;
         // Those who send go on meanwhile.
         let depth = sent.saturating_sub(received).min(capacity as u64);
-        let (stalls, waits) = lane.stalls.read();
-        let held_up = if waits.is_some() {
-            Some(HeldUp::InboxFull)
-        } else {
-            (depth >= capacity as u64).then_some(HeldUp::LaneFull)
+        let held_up = match waits {
+            Some(true) => Some(HeldUp::InboxFull),
+            Some(false) => Some(HeldUp::Behind),
+            None => (depth >= capacity as u64).then_some(HeldUp::LaneFull),
         };
         self.received += received;
         self.depth += depth;

@@ -14,6 +14,7 @@
 use slab::Slab;
 
 use super::Core;
+use super::fan::Range;
 use super::port::{self, Port};
 use super::source::{Destination, Kind, Outlets, Source, Target};
 use super::stamp::BURST;
@@ -42,14 +43,10 @@ enum Step {
 
 impl Core {
     /// True if the outbox has more to be stamped in this pass.
-    pub(super) fn turn_of_outbox(&mut self, id: usize, served: bool) -> bool {
+    pub(super) fn turn_of_outbox(&mut self, id: usize, served: Option<usize>) -> bool {
         let before = self.sources[id].stamped;
         if self.sources[id].ended {
-            if self.board.topology.generation() != self.generation {
-                // It may have added a target just before its end. The author is gone, so when the next pass has
-                // applied the list, every target is known; what is numbered now could not be taken back.
-                self.sources[id].put_off();
-                self.again = true;
+            if self.is_out_of_date(id) {
                 return false;
             }
             self.freeze(id);
@@ -68,8 +65,9 @@ impl Core {
                     unreachable!("an outbox's turn")
                 };
                 let row = ring.row(source.stamped, end);
-                let served = served && spent == 0;
-                if row < ROW && source.stamped + row < end && self.window(id, end, served) {
+                let served = served.filter(|_| spent == 0);
+                let plain = served.is_some();
+                if row < ROW && source.stamped + row < end && self.window(id, end, plain) {
                     Step::Next
                 } else {
                     self.step(id, row, served)
@@ -80,7 +78,7 @@ impl Core {
         if source.stamped != before {
             // The words are free again.
             source.state().advance(source.stamped);
-            self.touched_rings.push(id);
+            self.authors.push(id);
         }
         if source.ended && source.stamped == source.seen && step == Step::Done {
             self.finish_outbox(id);
@@ -125,7 +123,7 @@ impl Core {
     }
 
     /// Stamps the next run of an outbox: `len` messages for one target that follow each other.
-    fn step(&mut self, id: usize, len: u64, served: bool) -> Step {
+    fn step(&mut self, id: usize, len: u64, served: Option<usize>) -> Step {
         let Self { sources, ports, touched, seq, again, .. } = self;
         let source = &mut sources[id];
         let Kind::Outbox(outlets) = &mut source.kind else { unreachable!("an outbox's turn") };
@@ -142,6 +140,9 @@ impl Core {
             source.seen = source.stamped;
             return Step::Unknown;
         };
+        if target.fan.is_some() {
+            return self.step_to_all(id, word, len, served);
+        }
         let Some(to) = target.to.filter(|to| !ports[to.port].gone) else {
             // To nobody: takes no number.
             source.stamped += 1;
@@ -152,13 +153,13 @@ impl Core {
         let port = &mut ports[to.port];
         if target.in_overflow {
             // Its record covers these already.
-        } else if source.ended && port.room() == 0 {
-            port.overflow(&target.lane, to.key, *seq + 1, source.stamped, source.seen);
+        } else if source.ended && port.room(1) == 0 {
+            port.overflow(&target.lane.rest, to.key, *seq + 1, source.stamped, source.seen);
             target.in_overflow = true;
             port.touch(to.port, touched);
-        } else if !source.ended && port.must_wait(served) {
+        } else if !source.ended && port.must_wait(served.is_some()) {
             ring.state().clear_want();
-            self.wait(id, to.port);
+            self.wait(id, to.port, false);
             return Step::Waits;
         } else {
             target.clear_want(port);
@@ -172,6 +173,33 @@ impl Core {
         source.stamped += len;
         target.stamped += len;
         target.lane.stamp(target.stamped, *seq);
+        self.finish_target_if_due(id, word);
+        Step::Next
+    }
+
+    /// As [`step`](Self::step), to each member of a group.
+    fn step_to_all(&mut self, id: usize, word: u16, len: u64, served: Option<usize>) -> Step {
+        let mut members = self.take_members(id, Some(word));
+        if !self.sources[id].ended && self.waits_for_members(id, &members, served) {
+            self.put_members(id, Some(word), members);
+            return Step::Waits;
+        }
+        let (first_seq, source) = (self.seq + 1, &mut self.sources[id]);
+        let rest = source.ended.then_some((source.stamped, source.seen));
+        let Kind::Outbox(Outlets { ring, targets }) = &mut source.kind else {
+            unreachable!("an outbox's turn")
+        };
+        let target = targets[usize::from(word)].as_mut().expect("it was looked up");
+        // Before the entries, as for a window.
+        target.lane.clear_want();
+        ring.state().clear_want();
+        self.seq += len;
+        source.stamped += len;
+        target.stamped += len;
+        target.lane.stamp(target.stamped, self.seq);
+        self.has_been_placed(id);
+        self.hand_out(&mut members, Range { first_seq, len, last: false, rest });
+        self.put_members(id, Some(word), members);
         self.finish_target_if_due(id, word);
         Step::Next
     }
@@ -195,13 +223,17 @@ impl Core {
             let port: &mut Port = &mut ports[to.port];
             // A lane that never spoke is unknown to its receiver; its author has withdrawn it.
             let known = target.stamped > 0 && !target.in_overflow && !port.gone;
-            if known && port.room() > 0 {
+            if known && port.room(1) > 0 {
                 port.write(Run { key: to.key, len: 0, first_seq: *seq + 1, mask: 0, last: true });
             } else if known {
-                port.overflow(&target.lane, to.key, *seq + 1, source.stamped, source.stamped);
+                let end = source.stamped;
+                port.overflow(&target.lane.rest, to.key, *seq + 1, end, end);
             }
             port.touch(to.port, touched);
             self.end_source(to.port);
+        }
+        for member in target.fan.map_or_else(Vec::new, |fan| fan.members) {
+            self.end_of(id, member);
         }
         target.lane.release();
     }
@@ -214,7 +246,10 @@ impl Core {
         port::freeze(&outlets.ring, source.stamped, source.seen, |index| {
             let target: Option<&Target> =
                 outlets.targets.get(usize::from(index)).and_then(Option::as_ref);
-            target.is_some_and(|target| target.to.is_none_or(|to| self.ports[to.port].gone))
+            target.is_some_and(|target| match target.to {
+                Some(to) => self.ports[to.port].gone,
+                None => target.fan.is_none(),
+            })
         });
     }
 

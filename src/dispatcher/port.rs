@@ -1,21 +1,31 @@
 //! Where runs go: one inbox, and the sources that wait for room in it, in the order in which they came.
+//!
+//! *One entry is kept for broadcasts*, which need room in several inboxes at once: with traffic of others that
+//! fills each place as soon as it is free, that would never be. Where a broadcaster has this receiver among its
+//! members, others go on only while there are two entries free; and the last one is for the broadcast that has
+//! waited longest, wherever it waits. In turn a broadcast does not overtake those who have waited here for longer
+//! than it has.
 
 use std::collections::VecDeque;
 
 use slab::Slab;
 
 use super::source::{Phase, Source};
-use crate::inbox::{Inbox, InboxWriter, Run};
-use crate::lane::LaneState;
+use crate::inbox::{Inbox, InboxWriter, Rest, Run};
 use crate::order::OrderRing;
 use crate::park::Parker;
-use crate::sync::{Arc, Ordering::Relaxed};
+use crate::sync::Arc;
 
 /// One receiver, as the dispatcher sees it.
 pub(super) struct Port {
+    id: usize,
     writer: InboxWriter,
-    /// Sources that wait, with the ticket that they drew. One that has another ticket now, or none, waits no more.
-    waiting: VecDeque<(usize, u64)>,
+    /// Sources that wait, by ticket. One that has another ticket now, or none, waits no more.
+    waiting: VecDeque<Waiting>,
+    /// Sources that broadcast to this receiver among others, once for each way,
+    broadcasters: Vec<usize>,
+    /// and the entries that only they may use.
+    kept: u64,
     /// Lanes that have joined and not ended.
     sources: usize,
     /// Whether there ever was one.
@@ -34,11 +44,23 @@ pub(super) struct Port {
     touched: bool,
 }
 
+#[derive(Clone, Copy)]
+struct Waiting {
+    id: usize,
+    ticket: u64,
+    /// For a broadcast.
+    all: bool,
+}
+
 impl Port {
-    pub(super) fn new(inbox: Arc<Inbox>) -> Self {
+    pub(super) fn new(id: usize, inbox: Arc<Inbox>) -> Self {
+        let writer = InboxWriter::new(inbox);
         Self {
-            writer: InboxWriter::new(inbox),
+            id,
+            kept: writer.spare(),
+            writer,
             waiting: VecDeque::new(),
+            broadcasters: Vec::new(),
             sources: 0,
             had_source: false,
             references: 0,
@@ -73,19 +95,52 @@ impl Port {
         self.had_source && self.sources == 0 && !self.gone
     }
 
-    pub(super) fn room(&mut self) -> u64 {
-        self.writer.room()
+    /// One who broadcasts has this receiver as a member.
+    pub(super) fn add_broadcaster(&mut self, id: usize) {
+        self.broadcasters.push(id);
+        self.kept = 1;
+    }
+
+    pub(super) fn remove_broadcaster(&mut self, id: usize) {
+        if let Some(at) = self.broadcasters.iter().position(|&listed| listed == id) {
+            self.broadcasters.swap_remove(at);
+        }
+        if self.broadcasters.is_empty() {
+            self.kept = self.writer.spare();
+        }
+    }
+
+    /// How many entries there are, for whomever; looks again if they seem fewer than `least`.
+    pub(super) fn room(&mut self, least: u64) -> u64 {
+        self.writer.room(least)
     }
 
     pub(super) fn write(&mut self, run: Run) {
         self.writer.write(run);
     }
 
-    /// Whether a source has to wait: there is no room but what is promised to others, or others wait. One that has
-    /// waited itself (`served`) waits for neither.
+    /// Whether a source has to wait: there is no room but what is kept for or promised to others, or others wait.
+    /// One that has waited itself (`served`) waits for neither.
     pub(super) fn must_wait(&mut self, served: bool) -> bool {
-        let taken = self.reserved + if served { 0 } else { self.promised };
-        (!served && self.has_waiting()) || self.room() <= taken
+        let taken = self.reserved + if served { 0 } else { self.promised + self.kept };
+        (!served && self.has_waiting()) || self.room(taken + 1) <= taken
+    }
+
+    /// Whether a broadcast of a source has to wait here.
+    pub(super) fn is_full_for_all(&mut self, id: usize, sources: &Slab<Source>) -> bool {
+        self.prune(sources);
+        let age = sources[id].age.unwrap_or(u64::MAX);
+        let others_first = self.waiting.front().is_some_and(|first| first.ticket < age);
+        others_first || self.room_for_all(id, age, sources) == 0
+    }
+
+    /// How many entries there are for broadcasts of a source.
+    fn room_for_all(&mut self, id: usize, age: u64, sources: &Slab<Source>) -> u64 {
+        let room = self.room(self.promised + 2).saturating_sub(self.promised);
+        let is_older = |other: &Source| other.age.is_some_and(|other| other < age);
+        let mut others = self.broadcasters.iter().filter(|&&other| other != id);
+        let is_kept = |other: &usize| sources.get(*other).is_some_and(is_older);
+        if room == 1 && others.any(is_kept) { 0 } else { room }
     }
 
     /// Notes that its receiver may have to be woken.
@@ -102,40 +157,53 @@ impl Port {
     }
 
     /// Hands out the rest of an ended lane past the ring: `start..end` of its lane, or of its frozen order ring.
-    pub(super) fn overflow(
-        &self,
-        lane: &LaneState,
-        key: u32,
-        first_seq: u64,
-        start: u64,
-        end: u64,
-    ) {
-        // Relaxed, all three: released by the push.
-        lane.rest.first_seq.store(first_seq, Relaxed);
-        lane.rest.start.store(start, Relaxed);
-        lane.rest.end.store(end, Relaxed);
-        self.writer.overflow(key, &lane.rest.next);
+    pub(super) fn overflow(&self, rest: &Rest, key: u32, first_seq: u64, start: u64, end: u64) {
+        rest.fill(first_seq, start, end);
+        self.writer.overflow(key, rest);
     }
 
-    /// Puts a source at the end of those that wait.
-    pub(super) fn enqueue(&mut self, id: usize, source: &mut Source, ticket: u64) {
-        source.phase = Phase::Waiting { ticket };
-        if let Some(port) = self.inbox().port() {
-            source.state().stalls.begin(port as u32);
+    /// Puts a source among those that wait: at the end, but for a broadcast that has waited elsewhere before.
+    pub(super) fn enqueue(&mut self, id: usize, source: &mut Source, ticket: u64, all: bool) {
+        source.phase = Phase::Waiting { ticket, port: self.id };
+        source.state().stalls.begin(self.id as u32);
+        let at = self.waiting.partition_point(|waiting| waiting.ticket < ticket);
+        // It may stand there already, from an earlier wait of the same broadcast.
+        if self.waiting.get(at).is_none_or(|waiting| waiting.ticket != ticket) {
+            self.waiting.insert(at, Waiting { id, ticket, all });
         }
-        self.waiting.push_back((id, ticket));
     }
 
     /// Takes the source that has waited longest.
     pub(super) fn next_waiting(&mut self, sources: &Slab<Source>) -> Option<usize> {
         self.prune(sources);
-        self.waiting.pop_front().map(|(id, _)| id)
+        self.waiting.pop_front().map(|waiting| waiting.id)
+    }
+
+    /// Takes the source that has waited longest if there is room for it, and promises it the room.
+    pub(super) fn serve_next(&mut self, sources: &Slab<Source>) -> Option<usize> {
+        self.prune(sources);
+        if !self.can_serve(sources) {
+            return None;
+        }
+        self.promised += 1;
+        self.waiting.pop_front().map(|waiting| waiting.id)
+    }
+
+    /// Whether there is room for the one that has waited longest.
+    fn can_serve(&mut self, sources: &Slab<Source>) -> bool {
+        let Some(&Waiting { id, ticket, all }) = self.waiting.front() else { return false };
+        if all {
+            self.room_for_all(id, ticket, sources) > 0
+        } else {
+            self.room(self.promised + self.kept + 1) > self.promised + self.kept
+        }
     }
 
     /// Drops those at the front that wait no more.
     pub(super) fn prune(&mut self, sources: &Slab<Source>) {
-        while let Some(&(id, ticket)) = self.waiting.front() {
-            if sources.get(id).is_some_and(|source| source.phase == Phase::Waiting { ticket }) {
+        while let Some(&Waiting { id, ticket, .. }) = self.waiting.front() {
+            let phase = Phase::Waiting { ticket, port: self.id };
+            if sources.get(id).is_some_and(|source| source.phase == phase) {
                 return;
             }
             self.waiting.pop_front();
@@ -148,9 +216,10 @@ impl Port {
         !self.waiting.is_empty()
     }
 
-    /// Announces that somebody waits. True if there is room after all.
-    pub(super) fn wait_for_room(&mut self) -> bool {
-        self.writer.wait_for_room()
+    /// Announces that somebody waits. True if there is room for the first of them after all.
+    pub(super) fn wait_for_room(&mut self, sources: &Slab<Source>) -> bool {
+        self.writer.wait_for_room();
+        self.can_serve(sources)
     }
 }
 

@@ -1,5 +1,6 @@
-//! What is numbered: a sender's lane, or an outbox with the lanes to its targets.
+//! What is numbered: the lane of a sender or of a broadcaster, or an outbox with the lanes to its targets.
 
+use super::fan::Fan;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
 use crate::sync::Arc;
@@ -18,6 +19,8 @@ pub(super) struct Source {
     pub(super) spoke: u64,
     /// It may go cold: the ready set has a place for it.
     pub(super) cools: bool,
+    /// Its next message is a broadcast, and has waited since it drew this ticket, here or there.
+    pub(super) age: Option<u64>,
 }
 
 /// Whether a source is looked at. For the first three see [`heat`](super::heat).
@@ -32,7 +35,7 @@ pub(super) enum Phase {
     /// It has waited, there is room, and it has yet to take its turn: it goes before those that still wait.
     Served { port: usize },
     /// When its inbox has room.
-    Waiting { ticket: u64 },
+    Waiting { ticket: u64, port: usize },
 }
 
 impl Phase {
@@ -43,6 +46,7 @@ impl Phase {
 
 pub(super) enum Kind {
     Lane { lane: Arc<LaneState>, to: Destination },
+    Fan(Fan),
     Outbox(Outlets),
 }
 
@@ -61,8 +65,10 @@ pub(super) struct Outlets {
 
 pub(super) struct Target {
     pub(super) lane: Arc<LaneState>,
-    /// None if its receiver had gone before the dispatcher heard of the lane.
+    /// None if its receiver had gone before the dispatcher heard of the lane, or if it has several.
     pub(super) to: Option<Destination>,
+    /// If it is a group.
+    pub(super) fan: Option<Box<Fan>>,
     /// Messages that have their number, or never get one because the receiver has gone.
     pub(super) stamped: u64,
     /// The author has removed it: it ends when all is stamped.
@@ -76,6 +82,15 @@ pub(super) struct Target {
 }
 
 impl Target {
+    pub(super) fn new(
+        lane: Arc<LaneState>,
+        to: Option<Destination>,
+        fan: Option<Box<Fan>>,
+    ) -> Self {
+        let (stamped, mask) = (0, 0);
+        Self { lane, to, fan, stamped, removed: false, in_overflow: false, mask, sleeps: None }
+    }
+
     /// Removed, and all that was sent before is stamped.
     pub(super) fn is_finished(&self) -> bool {
         self.removed && self.stamped == self.lane.published().0
@@ -84,13 +99,22 @@ impl Target {
 
 impl Source {
     pub(super) fn new(kind: Kind, cools: bool) -> Self {
-        Self { kind, phase: Phase::Hot, stamped: 0, seen: 0, ended: false, spoke: 0, cools }
+        Self {
+            kind,
+            phase: Phase::Hot,
+            stamped: 0,
+            seen: 0,
+            ended: false,
+            spoke: 0,
+            cools,
+            age: None,
+        }
     }
 
     /// The indices that the author publishes.
     pub(super) fn state(&self) -> &LaneState {
         match &self.kind {
-            Kind::Lane { lane, .. } => lane,
+            Kind::Lane { lane, .. } | Kind::Fan(Fan { lane, .. }) => lane,
             Kind::Outbox(outlets) => outlets.ring.state(),
         }
     }

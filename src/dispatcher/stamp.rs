@@ -1,10 +1,10 @@
 //! Turns: giving numbers, and handing the runs out.
 //!
-//! A turn is one run of a lane, or a bounded number of messages of an outbox ([`outbox`](super::outbox)); sources take
-//! turns until all that was
-//! collected is stamped or waits. What finds no room waits in its inbox's list, in order of arrival: whoever comes
-//! later does not go first, also if room appears meanwhile. (A rotating start alone would serve one of two lanes
-//! for one inbox, and never the other.)
+//! A turn is one run of a lane, for its receiver or for several ([`fan`](super::fan)), or a bounded number of
+//! messages of an outbox ([`outbox`](super::outbox)); sources take turns until all that was collected is stamped or
+//! waits. What finds no room waits in its inbox's list, in order of arrival: whoever comes later does not go first,
+//! also if room appears meanwhile. (A rotating start alone would serve one of two lanes for one inbox, and never
+//! the other.)
 //!
 //! **An ended source never waits**: its rest is stamped at once, past a full ring if need be.
 
@@ -23,7 +23,8 @@ impl Core {
             work.retain(|&id| {
                 let served = self.take_promise(id);
                 match &self.sources[id].kind {
-                    Kind::Lane { .. } => self.turn_of_lane(id, served),
+                    Kind::Lane { .. } => self.turn_of_lane(id, served.is_some()),
+                    Kind::Fan(_) => self.turn_of_fan(id, served),
                     Kind::Outbox(_) => self.turn_of_outbox(id, served),
                 }
             });
@@ -31,15 +32,15 @@ impl Core {
         self.work = work;
     }
 
-    /// Whether a source has waited, and now takes the turn that it was promised.
-    fn take_promise(&mut self, id: usize) -> bool {
+    /// Where a source has waited that now takes the turn which it was promised.
+    fn take_promise(&mut self, id: usize) -> Option<usize> {
         let source = &mut self.sources[id];
-        let Phase::Served { port } = source.phase else { return false };
+        let Phase::Served { port: id_of_port } = source.phase else { return None };
         source.phase = Phase::Hot;
-        if let Some(port) = self.ports.get_mut(port) {
+        if let Some(port) = self.ports.get_mut(id_of_port) {
             port.promised -= 1;
         }
-        true
+        Some(id_of_port)
     }
 
     /// True if the lane has more to be stamped in this pass.
@@ -56,11 +57,11 @@ impl Core {
         // Before the entry: whoever reads that may go to sleep, and want to hear again.
         lane.clear_want();
         if !source.ended && port.must_wait(served) {
-            self.wait(id, to.port);
+            self.wait(id, to.port, false);
             return false;
         }
         let len = if source.ended { rest } else { rest.min(BURST) };
-        if port.room() > 0 {
+        if port.room(1) > 0 {
             port.write(Run {
                 key: to.key,
                 len: len as u32,
@@ -69,7 +70,7 @@ impl Core {
                 last: source.ended,
             });
         } else {
-            port.overflow(lane, to.key, *seq + 1, source.stamped, source.seen);
+            port.overflow(&lane.rest, to.key, *seq + 1, source.stamped, source.seen);
         }
         port.touch(to.port, touched);
         *seq += len;
@@ -82,11 +83,15 @@ impl Core {
         len < rest
     }
 
-    /// Puts a source into the list of those that wait for room at a port.
-    pub(super) fn wait(&mut self, id: usize, port_id: usize) {
-        let port = &mut self.ports[port_id];
-        self.tickets += 1;
-        port.enqueue(id, &mut self.sources[id], self.tickets);
+    /// Puts a source into the list of those that wait for room at a port; with `all`, for a broadcast.
+    pub(super) fn wait(&mut self, id: usize, port_id: usize, all: bool) {
+        let (port, source) = (&mut self.ports[port_id], &mut self.sources[id]);
+        let ticket = source.age.unwrap_or_else(|| {
+            self.tickets += 1;
+            self.tickets
+        });
+        source.age = all.then_some(ticket);
+        port.enqueue(id, source, ticket, all);
         self.scan.has_left();
         if !port.is_full {
             port.is_full = true;

@@ -4,13 +4,13 @@
 //! outbox) passes over it; the port itself goes with the last source that names it.
 
 use super::Core;
+use super::fan::Fan;
 use super::port::Port;
 use super::source::{Destination, Kind, Outlets, Phase, Source, Target};
-use crate::board::Change;
+use crate::board::{Change, Membership};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
-use crate::sync::Arc;
 
 /// How many changes one pass applies. Those who make them never wait, so they could keep one who passes at it for
 /// ever; between passes they find the core free, and apply them themselves.
@@ -35,30 +35,45 @@ impl Core {
 
     fn apply(&mut self, change: Change) {
         match change {
-            Change::Receiver { inbox } => {
+            Change::Receiver { inbox, memberships } => {
                 let entry = self.ports.vacant_entry();
-                inbox.set_joined(id_of(entry.key()), self.seq);
-                entry.insert(Port::new(inbox));
+                let id = entry.key();
+                inbox.set_joined(id_of(id), self.seq);
+                entry.insert(Port::new(id, inbox));
+                self.add_members(memberships);
             }
             Change::Lane { lane, inbox, key } => match self.connect(&inbox, key) {
                 Some(to) => self.add_source(Kind::Lane { lane, to }),
                 None => lane.release(),
             },
+            Change::Fan { lane, after, members } => {
+                self.add_source(Kind::Fan(Fan { lane, after, members: Vec::new() }));
+                self.add_members(members);
+            }
+            Change::Members { memberships } => self.add_members(memberships),
+            Change::MemberEnd { membership } => self.end_member(&membership),
             Change::Outbox { ring } => {
                 self.add_source(Kind::Outbox(Outlets { ring, targets: Vec::new() }));
             }
             Change::Target { ring, target, lane, inbox, key } => {
-                self.add_target(&ring, target, lane, &inbox, key);
+                // One whose receiver has gone stands in the table all the same: its messages are passed over.
+                let to = self.connect(&inbox, key);
+                self.add_target(&ring, target, Target::new(lane, to, None));
             }
-            Change::LaneEnd { lane } => self.look_again(&lane),
-            Change::OutboxEnd { ring } => self.look_again(ring.state()),
+            Change::Crowd { ring, target, lane, members } => {
+                let fan = Fan { lane: lane.clone(), after: None, members: Vec::new() };
+                self.add_target(&ring, target, Target::new(lane, None, Some(Box::new(fan))));
+                self.add_members(members);
+            }
+            Change::LaneEnd { lane } => self.has_ended(&lane),
+            Change::OutboxEnd { ring } => self.has_ended(ring.state()),
             Change::TargetEnd { ring, target } => self.remove_target(&ring, target),
             Change::Leave { inbox } => self.leave(&inbox),
         }
     }
 
     /// Counts a lane among the sources of its receiver, unless that has gone.
-    fn connect(&mut self, inbox: &Inbox, key: u32) -> Option<Destination> {
+    pub(super) fn connect(&mut self, inbox: &Inbox, key: u32) -> Option<Destination> {
         let port = inbox.port()?;
         self.ports[port].add_source();
         Some(Destination { port, key })
@@ -73,42 +88,36 @@ impl Core {
         self.scan.join(id, source, self.passes);
     }
 
-    fn add_target(
-        &mut self,
-        ring: &OrderRing,
-        target: u16,
-        lane: Arc<LaneState>,
-        inbox: &Inbox,
-        key: u32,
-    ) {
-        // A target whose receiver has gone stands in the table all the same: its messages are passed over.
-        let to = self.connect(inbox, key);
-        lane.set_id(u32::from(target));
+    fn add_members(&mut self, memberships: Vec<Membership>) {
+        for membership in memberships {
+            self.add_member(membership);
+        }
+    }
+
+    fn add_target(&mut self, ring: &OrderRing, number: u16, target: Target) {
+        target.lane.set_id(u32::from(number));
         let id = ring.state().id().expect("an outbox joins before its targets and goes after them");
         let Kind::Outbox(outlets) = &mut self.sources[id as usize].kind else {
             unreachable!("an order ring belongs to an outbox")
         };
-        let index = usize::from(target);
+        let index = usize::from(number);
         if outlets.targets.len() <= index {
             outlets.targets.resize_with(index + 1, || None);
         }
-        outlets.targets[index] = Some(Target {
-            lane,
-            to,
-            stamped: 0,
-            removed: false,
-            in_overflow: false,
-            mask: 0,
-            sleeps: None,
-        });
+        outlets.targets[index] = Some(target);
     }
 
-    /// A source has ended: it waits no longer.
-    fn look_again(&mut self, state: &LaneState) {
-        let Some(id) = state.id() else { return };
-        let source = &mut self.sources[id as usize];
+    fn has_ended(&mut self, state: &LaneState) {
+        if let Some(id) = state.id() {
+            self.look_again(id as usize);
+        }
+    }
+
+    /// A source need not wait any longer, or may not.
+    pub(super) fn look_again(&mut self, id: usize) {
+        let source = &mut self.sources[id];
         if let Phase::Waiting { .. } | Phase::Cold = source.phase {
-            self.scan.add(id as usize, source);
+            self.scan.add(id, source);
         }
     }
 

@@ -4,6 +4,7 @@ use super::reader::Reader;
 use super::{Event, Seq};
 use crate::address::Port;
 use crate::drive::{Shared, Step};
+use crate::ring::Lent;
 use crate::sync::Arc;
 
 /// What a look has found.
@@ -52,6 +53,27 @@ impl<T: Send + 'static> Look<T> {
         let message = self.reader.take_of_run()?;
         self.told = message.0;
         Some(message)
+    }
+
+    #[inline]
+    pub(super) fn begin_lending(&mut self) -> bool {
+        self.reader.begin_lending()
+    }
+
+    #[inline]
+    pub(super) fn lend(&mut self) -> Option<(Seq, Lent<'_, T>)> {
+        let Self { reader, told, .. } = self;
+        let message = reader.lend()?;
+        *told = message.0;
+        Some(message)
+    }
+
+    pub(super) fn lend_batch(&mut self, max: usize, mut f: impl FnMut(Seq, &T)) -> usize {
+        let told = &mut self.told;
+        self.reader.lend_batch(max, |seq, value| {
+            *told = seq;
+            f(seq, value);
+        })
     }
 
     pub(super) fn take_batch(&mut self, max: usize, mut f: impl FnMut(Seq, T)) -> usize {

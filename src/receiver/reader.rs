@@ -4,13 +4,13 @@
 //! first run, fetches its slots from the [`Port`]'s table, and forgets it after its last.
 
 use super::Seq;
-use crate::address::Port;
+use crate::address::{Inlet, Port};
 use crate::dispatcher::{Core, Short};
 use crate::drive::{Pace, Shared};
 use crate::inbox::{Inbox, InboxReader, Run};
 use crate::order::Walk;
-use crate::ring::Consumer;
-use crate::sync::{Arc, GATHER, Ordering::Relaxed};
+use crate::ring::{Consumer, Lent};
+use crate::sync::{Arc, GATHER};
 
 /// A run up to this length says that messages come one by one, so that the next is worth waiting for.
 const BRISK: u64 = 8;
@@ -87,7 +87,14 @@ impl<T: Send + 'static> Reader<T> {
     /// The next message that is there, with its number; its slot is given back.
     #[inline]
     pub(super) fn take(&mut self) -> Option<(Seq, T)> {
-        self.take_of_run().or_else(|| if self.find_run() { self.take_of_run() } else { None })
+        loop {
+            if let message @ Some(_) = self.take_of_run() {
+                return message;
+            }
+            if !self.find_run() {
+                return None;
+            }
+        }
     }
 
     /// The next message of the run at hand.
@@ -97,6 +104,31 @@ impl<T: Send + 'static> Reader<T> {
         let value = lane.take()?;
         lane.give_back();
         Some((Seq::new(numbers.next()), value))
+    }
+
+    /// Whether the run at hand has a message left, which then is to be lent at once.
+    #[inline]
+    pub(super) fn begin_lending(&mut self) -> bool {
+        self.current.as_mut().is_some_and(|current| current.lane.begin_lending())
+    }
+
+    /// Lends it.
+    #[inline]
+    pub(super) fn lend(&mut self) -> Option<(Seq, Lent<'_, T>)> {
+        let Current { lane, numbers, .. } = self.current.as_mut()?;
+        Some((Seq::new(numbers.next()), lane.lend()))
+    }
+
+    /// Lends up to `max` of those that are there to `f`; how many.
+    pub(super) fn lend_batch(&mut self, max: usize, mut f: impl FnMut(Seq, &T)) -> usize {
+        let batch = Batch { reader: self };
+        let mut taken = 0;
+        while taken < max && batch.reader.find_run() {
+            let Some(Current { lane, numbers, .. }) = &mut batch.reader.current else { break };
+            taken += lane.lend_each(max - taken, |value| f(Seq::new(numbers.next()), value));
+            lane.give_back();
+        }
+        taken
     }
 
     /// Hands up to `max` of those that are there to `f`; how many.
@@ -133,12 +165,13 @@ impl<T: Send + 'static> Reader<T> {
     /// Makes sure that the run at hand has something left: goes on to the next if not. False if there is none.
     pub(super) fn find_run(&mut self) -> bool {
         loop {
-            if let Some(Current { key, last, lane, .. }) = &self.current {
-                if lane.has_more() {
+            if let Some(current) = &mut self.current {
+                if current.lane.has_more() {
                     return true;
                 }
-                if *last {
-                    self.finish_lane(*key);
+                current.settle(&self.port);
+                if current.last {
+                    self.finish_lane();
                 }
             }
             if !self.next_run() {
@@ -149,10 +182,13 @@ impl<T: Send + 'static> Reader<T> {
 
     /// The last run of the current lane is read to its end.
     #[cold]
-    fn finish_lane(&mut self, key: u32) {
-        // Its slots go back to nobody. Then the key is free for another lane.
-        self.current = None;
+    fn finish_lane(&mut self) {
+        let Some(mut current) = self.current.take() else { return };
+        current.lane.finish();
         self.short = NEVER;
+        // Its slots go back to nobody. Then the key is free for another lane.
+        let key = current.key;
+        drop(current);
         self.port.withdraw(key);
     }
 
@@ -191,17 +227,14 @@ impl<T: Send + 'static> Reader<T> {
 
     /// Takes the overflow list and turns it round: it is linked from the newest to the oldest.
     fn take_overflow(&mut self) {
-        let (mut newest, waited) = self.inbox.take_overflow();
-        let mut younger = 0;
+        let ((mut newest, waited), mut younger) = (self.inbox.take_overflow(), None);
         while let Some(key) = newest {
-            let lane = self.port.lane(key);
-            let next = &lane.state().rest.next;
-            // Relaxed, both: the record is this receiver's since it took the list.
-            newest = next.load(Relaxed).checked_sub(1);
-            next.store(younger, Relaxed);
-            younger = key + 1;
+            let inlet = self.port.inlet(key);
+            newest = inlet.rest().next();
+            inlet.rest().link(younger);
+            younger = Some(key);
         }
-        self.rest = younger.checked_sub(1);
+        self.rest = younger;
         // Last: it may call a hook, and that may panic.
         if waited {
             self.shared.kick();
@@ -210,13 +243,10 @@ impl<T: Send + 'static> Reader<T> {
 
     fn take_up_rest(&mut self) {
         let Some(key) = self.rest else { return };
-        let lane = self.port.lane(key);
-        let rest = &lane.state().rest;
-        // Relaxed, all four: see `take_overflow`.
-        self.rest = rest.next.load(Relaxed).checked_sub(1);
-        let (start, end) = (rest.start.load(Relaxed), rest.end.load(Relaxed));
-        let first_seq = rest.first_seq.load(Relaxed);
-        match lane.order() {
+        let inlet = self.port.inlet(key);
+        self.rest = inlet.rest().next();
+        let (first_seq, start, end) = inlet.rest().read();
+        match inlet.lane.order() {
             None => self.begin(key, end - start, true, first_seq, 0),
             Some((ring, target)) => {
                 let walk = Walk::new(ring.clone(), *target, start, end, first_seq);
@@ -247,7 +277,7 @@ impl<T: Send + 'static> Reader<T> {
         current.numbers.walk = None;
         // The numbers between its own are other targets' of the same outbox.
         self.is_crowded = len.max(u64::from(u64::BITS - mask.leading_zeros())) > BRISK;
-        self.short = match last || current.lane.is_of_outbox() {
+        self.short = match last || !current.lane.is_plain() {
             true => NEVER,
             false if len <= BRISK => 1,
             false if self.others == 0 => MANY,
@@ -267,7 +297,10 @@ impl<T: Send + 'static> Reader<T> {
         }
         let known = self.lanes[index].take();
         self.others -= usize::from(known.is_some());
-        let lane = known.unwrap_or_else(|| Consumer::new(self.port.lane(key)));
+        let lane = known.unwrap_or_else(|| {
+            let Inlet { lane, tap } = self.port.inlet(key);
+            Consumer::new(lane, tap)
+        });
         let numbers = Numbers { next: 0, mask: 0, walk: None };
         let next = Current { key, last: false, lane, numbers };
         if let Some(current) = self.current.replace(next) {
@@ -318,6 +351,17 @@ impl<T: Send + 'static> Reader<T> {
             return None;
         }
         self.current.as_mut().map(|current| current.numbers.peek())
+    }
+}
+
+impl<T: Send + 'static> Current<T> {
+    /// The run is at its end: gives back what was lent and forgotten, and counts what was not to be read.
+    fn settle(&mut self, port: &Port<T>) {
+        self.lane.give_back();
+        let missed = self.lane.take_missed();
+        if missed > 0 {
+            port.miss(missed);
+        }
     }
 }
 

@@ -1,0 +1,180 @@
+//! A tap: where one member of a group reads the lane of a broadcaster, as far as the sender and the dispatcher see it.
+//!
+//! ```text
+//!   head      JOINING ─▶ position ─▶ position | READING ─▶ position … ─▶ DONE
+//!             (born)     dispatcher, then the member alone               member: it reads no more
+//!   removed   the member must not begin to read         whoever removes it
+//!   revoked   and a heavy barrier has passed since      the same
+//! ```
+//!
+//! A broadcast lane has one tail and as many heads as there are members; a slot is free when the slowest has passed it
+//! ([`LaneState`](crate::lane::LaneState) has the tail, [`ring`](crate::ring) the slots).
+//!
+//! *A member joins.* Its head begins by holding everything back. The pass that takes it in sets the head to what is
+//! stamped, before it hands out anything that follows. The sender that looks for room reads all heads, and *then*
+//! whether the members have changed: if the heads that it has read were advanced by messages stamped after the
+//! newcomer was taken in, it sees the change, and looks again with the newcomer among them.
+//!
+//! *A member is removed* while it may be reading. Before it touches a slot the member stores READING, passes a
+//! light barrier, and loads `removed`. Whoever removes it stores `removed`, passes a heavy barrier, and stores
+//! `revoked`. So whoever has seen `revoked`, and then a head without READING, knows that the member reads nothing
+//! and never will: *if its load of `removed` came before the store*, its READING was visible before `revoked`;
+//! *otherwise* it turns back. A member that is in the midst of a message (it holds a reference, or its `clone` is
+//! under way) is waited for: nobody can take a reference away.
+
+use crossbeam_utils::CachePadded;
+
+use crate::inbox::Rest;
+use crate::lane::Counts;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{Arc, Ordering::Relaxed};
+
+const READING: u64 = 1 << 62;
+/// Holds everything back.
+const JOINING: u64 = 1 << 63;
+/// Holds nothing.
+const DONE: u64 = u64::MAX;
+
+/// See the module's documentation.
+pub(crate) struct Tap {
+    line: CachePadded<Line>,
+    /// The first position that is the member's. Written by the dispatcher before it hands anything out. In the end,
+    /// by the member: how many messages it has received.
+    start: AtomicU64,
+    /// Messages that it must not read, since it was removed. Written by the member.
+    missed: AtomicU64,
+    /// Where the rest of the lane is noted if it ends and the member's inbox has no room.
+    pub(crate) rest: Rest,
+}
+
+/// Written by the member, but for the last two.
+struct Line {
+    head: AtomicU64,
+    removed: AtomicBool,
+    revoked: AtomicBool,
+}
+
+impl Tap {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            line: CachePadded::new(Line {
+                head: AtomicU64::new(JOINING),
+                removed: AtomicBool::new(false),
+                revoked: AtomicBool::new(false),
+            }),
+            start: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+            rest: Rest::default(),
+        })
+    }
+
+    // ── the dispatcher's side ──────────────────────────────────────────────────────────────────────────────
+
+    /// The member gets what follows this position.
+    pub(crate) fn begin_at(&self, position: u64) {
+        // Relaxed: the entry that hands out the first run releases it to the member.
+        self.start.store(position, Relaxed);
+        // By compare and exchange, since the member may be gone already. Relaxed: what is stamped from now on and
+        // read by others is published after it, and a sender that has read their heads (Acquire) sees it.
+        let _ = self.line.head.compare_exchange(JOINING, position, Relaxed, Relaxed);
+    }
+
+    // ── the member's side ──────────────────────────────────────────────────────────────────────────────────
+
+    /// Where it begins to read. To be called when a run has been met.
+    pub(crate) fn start(&self) -> u64 {
+        // Relaxed: the entry of the run was acquired.
+        self.start.load(Relaxed)
+    }
+
+    /// Before the slots from `head` on are touched. False if the member has been removed: it must not.
+    #[inline]
+    pub(crate) fn begin(&self, head: u64) -> bool {
+        // Relaxed: the barrier orders it.
+        self.line.head.store(head | READING, Relaxed);
+        // Pairs with the heavy barrier in `remove`: it sees READING, or we see `removed`.
+        light!("tap.begin.light");
+        // Relaxed: the barrier orders it.
+        !self.line.removed.load(Relaxed)
+    }
+
+    /// The slots before `head` are not touched any more.
+    #[inline]
+    pub(crate) fn advance(&self, head: u64) {
+        // Release: pairs with `held_from`: the values have been read before the sender drops them.
+        self.line.head.store(head, ord!("tap.head.publish", Release));
+    }
+
+    /// `count` messages were given to the member and are not read.
+    pub(crate) fn miss(&self, count: u64) {
+        // Relaxed: a count.
+        self.missed.fetch_add(count, Relaxed);
+    }
+
+    /// The member has read all that it ever gets, up to `head`.
+    pub(crate) fn finish_at(&self, head: u64) {
+        // Relaxed, both: a report.
+        let received = head.saturating_sub(self.start() + self.missed.load(Relaxed));
+        self.start.store(received, Relaxed);
+        self.finish();
+    }
+
+    /// The member reads no more.
+    pub(crate) fn finish(&self) {
+        // By swap, since the dispatcher may be at it in `begin_at`. Release: as in `advance`.
+        self.line.head.swap(DONE, ord!("tap.head.finish", Release));
+    }
+
+    // ── the sender's side ──────────────────────────────────────────────────────────────────────────────────
+
+    /// The position from which on the member may still read; none if it reads no more, which is final.
+    pub(crate) fn held_from(&self) -> Option<u64> {
+        // Acquire: pairs with `remove`: the head that is read next is not older than its barrier.
+        let revoked = self.line.revoked.load(ord!("tap.revoked.read", Acquire));
+        // Acquire: pairs with `advance` and `finish`.
+        match self.line.head.load(ord!("tap.head.read", Acquire)) {
+            DONE => None,
+            JOINING => Some(0),
+            head if head & READING != 0 => Some(head & !READING),
+            _ if revoked => None,
+            head => Some(head),
+        }
+    }
+
+    /// Where the member is; none before it was taken in, and when it reads no more.
+    pub(crate) fn position(&self) -> Option<u64> {
+        // Relaxed: a report.
+        let is_joining = self.line.head.load(Relaxed) == JOINING;
+        self.held_from().filter(|_| !is_joining)
+    }
+
+    // ── whoever removes it ─────────────────────────────────────────────────────────────────────────────────
+
+    /// The member must not read what it has not begun to. Returns when the sender can rely on that.
+    pub(crate) fn remove(&self) {
+        // Relaxed: the barrier orders it.
+        self.line.removed.store(true, Relaxed);
+        // Pairs with the light barrier in `begin`.
+        heavy!("tap.remove.heavy");
+        // Release: pairs with `held_from`.
+        self.line.revoked.store(true, ord!("tap.revoked.publish", Release));
+    }
+
+    // ── anyone ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Of the lane, as this member has it; as of some moment during the call.
+    pub(crate) fn counts(&self, lane: Counts) -> Counts {
+        // Relaxed, all: a report.
+        let (start, missed) = (self.start.load(Relaxed), self.missed.load(Relaxed));
+        // Relaxed: a report.
+        match self.line.head.load(Relaxed) {
+            JOINING => Counts { sent: 0, numbered: 0, received: 0 },
+            DONE => Counts { sent: start, numbered: start, received: start },
+            head => Counts {
+                sent: lane.sent.saturating_sub(start),
+                numbered: lane.numbered.saturating_sub(start),
+                received: (head & !READING).saturating_sub(start + missed),
+            },
+        }
+    }
+}
