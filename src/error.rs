@@ -9,8 +9,13 @@ use std::fmt;
 pub enum Reason {
     /// The receiver is gone.
     Closed,
-    /// The [`Target`](crate::Target) is not one of this outbox: removed, or another outbox's.
+    /// The [`Target`](crate::Target) or [`GroupTarget`](crate::GroupTarget) is not one of this outbox: removed, or
+    /// another outbox's.
     UnknownTarget,
+    /// The group has no member.
+    NoMember,
+    /// The outbox has as many targets as there can be.
+    TooMany,
 }
 
 impl fmt::Display for Reason {
@@ -18,6 +23,8 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::Closed => "the receiver is closed",
             Self::UnknownTarget => "the target is not one of this outbox",
+            Self::NoMember => "the group has no member",
+            Self::TooMany => "the outbox has too many targets",
         })
     }
 }
@@ -65,13 +72,32 @@ pub enum TrySendError<T> {
     Closed(T),
     /// The target is not one of this outbox.
     UnknownTarget(T),
+    /// The group has no member.
+    NoMember(T),
+    /// The outbox has as many targets as there can be.
+    TooMany(T),
 }
 
 impl<T> TrySendError<T> {
+    /// Why, if it is not for want of room.
+    fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Full(_) => None,
+            Self::Closed(_) => Some(Reason::Closed),
+            Self::UnknownTarget(_) => Some(Reason::UnknownTarget),
+            Self::NoMember(_) => Some(Reason::NoMember),
+            Self::TooMany(_) => Some(Reason::TooMany),
+        }
+    }
+
     /// What was to be sent.
     pub fn into_inner(self) -> T {
         match self {
-            Self::Full(value) | Self::Closed(value) | Self::UnknownTarget(value) => value,
+            Self::Full(value)
+            | Self::Closed(value)
+            | Self::UnknownTarget(value)
+            | Self::NoMember(value)
+            | Self::TooMany(value) => value,
         }
     }
 
@@ -91,6 +117,8 @@ impl<T> From<SendError<T>> for TrySendError<T> {
         match error.reason {
             Reason::Closed => Self::Closed(error.value),
             Reason::UnknownTarget => Self::UnknownTarget(error.value),
+            Reason::NoMember => Self::NoMember(error.value),
+            Reason::TooMany => Self::TooMany(error.value),
         }
     }
 }
@@ -101,16 +129,17 @@ impl<T> fmt::Debug for TrySendError<T> {
             Self::Full(_) => "Full(..)",
             Self::Closed(_) => "Closed(..)",
             Self::UnknownTarget(_) => "UnknownTarget(..)",
+            Self::NoMember(_) => "NoMember(..)",
+            Self::TooMany(_) => "TooMany(..)",
         })
     }
 }
 
 impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full(_) => f.write_str("sending failed: there is no room"),
-            Self::Closed(_) => write!(f, "sending failed: {}", Reason::Closed),
-            Self::UnknownTarget(_) => write!(f, "sending failed: {}", Reason::UnknownTarget),
+        match self.reason() {
+            None => f.write_str("sending failed: there is no room"),
+            Some(reason) => write!(f, "sending failed: {reason}"),
         }
     }
 }

@@ -135,7 +135,7 @@ pub use error::{
     SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
 };
 pub use group::Group;
-pub use outbox::{Outbox, Target};
+pub use outbox::{GroupTarget, Outbox, Target};
 pub use receiver::{Event, Messages, Receiver, Ref};
 pub use sender::Sender;
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};

@@ -8,25 +8,36 @@
 //! may wait for the clock. Both loads come after both publications: a receiver that arms between the two would
 //! otherwise find nothing and not be told.
 
-use std::any::Any;
+mod branch;
+mod crowd;
+mod target;
+
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::address::{Address, Outlet, Port};
-use crate::author::{check_closed, heed, wait_for_room};
+use crate::address::{Address, Outlet};
+use crate::author::check_closed;
 use crate::batch::{Way, send_batch};
 use crate::board::Change;
-use crate::drive::{Pace, Shared, Step};
+use crate::drive::Shared;
 use crate::error::{AddressError, Reason, SendBatchError, SendError, TrySendError};
-use crate::lane::WANT;
 use crate::order::{OrderRing, TARGETS_MAX};
+use crate::park::Parker;
 use crate::ring::Lane;
 use crate::sync::{Arc, unique};
+use branch::Branch;
+use crowd::CrowdSlot;
+pub use crowd::GroupTarget;
+pub use target::Target;
+use target::{AnyLane, Readers, Slot, TargetLane, find};
 
 /// Sends to several receivers, of any types, in one order: its messages have their numbers in the order sent,
 /// whatever their targets.
 ///
 /// A target that is slow to receive holds up what is for it, and what follows that in the order.
+///
+/// [Groups](crate::Group) can be targets, too: a message goes to [all](Self::send_all) members, to the one that a
+/// [key](Self::send_keyed) chooses, or to one after the other ([`send_next`](Self::send_next)).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -52,21 +63,7 @@ pub struct Outbox {
     limit: u64,
     /// By the number of the target.
     targets: Vec<Slot>,
-}
-
-/// A target's place in the outbox.
-struct Slot {
-    id: u64,
-    lane: Box<dyn AnyLane>,
-    /// Removed; the place is free when the dispatcher has done with it.
-    removed: bool,
-}
-
-/// Names a receiver to which an [`Outbox`] sends. Made by [`Outbox::add`], good for that outbox only.
-pub struct Target<T> {
-    index: u16,
-    id: u64,
-    of: PhantomData<fn(T)>,
+    crowds: Vec<CrowdSlot>,
 }
 
 impl Outbox {
@@ -75,7 +72,7 @@ impl Outbox {
         shared.rings.add(&ring);
         shared.announce(Change::Outbox { ring: ring.clone() });
         let limit = ring.capacity();
-        Self { shared, ring, tail: 0, limit, targets: Vec::new() }
+        Self { shared, ring, tail: 0, limit, targets: Vec::new(), crowds: Vec::new() }
     }
 
     /// Adds a receiver. One that is a target already stays the same target.
@@ -87,36 +84,57 @@ impl Outbox {
         if !Arc::ptr_eq(&self.shared, &to.shared) {
             return Err(AddressError::Foreign);
         }
-        let port = Arc::as_ptr(&to.port).cast();
-        let same = |slot: &&Slot| !slot.removed && slot.lane.port() == port;
+        let port = Some(Arc::as_ptr(&to.port).cast());
+        let same = |slot: &&Slot| !slot.removed && !slot.of_group && slot.lane.port() == port;
         if let Some(index) = self.targets.iter().position(|slot| same(&slot)) {
             let Slot { id, lane, .. } = &self.targets[index];
             let target = Target { index: index as u16, id: *id, of: PhantomData };
             return if lane.is_gone() { Err(AddressError::Closed) } else { Ok(target) };
         }
-        let free = self.targets.iter().position(|slot| slot.removed && slot.lane.is_released());
-        let index = free.unwrap_or(self.targets.len());
-        if index >= TARGETS_MAX {
-            return Err(AddressError::TooMany);
-        }
-        let target = index as u16;
-        let order = Some((self.ring.clone(), target));
-        let lane = Lane::new(to.port.capacity, Arc::default(), order);
+        self.open_lane(to, Arc::default(), false)
+    }
+
+    /// A lane of its own to a receiver, whose author sleeps at `parker` when it is full.
+    fn open_lane<T: Send + 'static>(
+        &mut self,
+        to: &Address<T>,
+        parker: Arc<Parker>,
+        of_group: bool,
+    ) -> Result<Target<T>, AddressError> {
+        let index = self.free_index()?;
+        let lane = Lane::new(to.port.capacity, parker, Some((self.ring.clone(), index)));
         let outlet = to.port.open_lane(&self.shared, lane, |lane, key| Change::Target {
             ring: self.ring.clone(),
-            target,
+            target: index,
             lane: lane.state().clone(),
             inbox: to.port.inbox.clone(),
             key,
         })?;
+        let Outlet { producer, key } = outlet;
+        let to = Readers::One { port: to.port.clone(), key };
+        Ok(self.put(index, TargetLane { producer, to }, of_group))
+    }
+
+    /// A number for another target.
+    fn free_index(&self) -> Result<u16, AddressError> {
+        let free = self.targets.iter().position(|slot| slot.removed && slot.lane.is_released());
+        let index = free.unwrap_or(self.targets.len());
+        if index >= TARGETS_MAX { Err(AddressError::TooMany) } else { Ok(index as u16) }
+    }
+
+    fn put<T: Send + 'static>(
+        &mut self,
+        index: u16,
+        lane: TargetLane<T>,
+        of_group: bool,
+    ) -> Target<T> {
         let id = unique();
-        let lane = Box::new(TargetLane { outlet, port: to.port.clone() });
-        let slot = Slot { id, lane, removed: false };
-        match free {
-            Some(index) => self.targets[index] = slot,
+        let slot = Slot { id, lane: Box::new(lane), removed: false, of_group };
+        match self.targets.get_mut(usize::from(index)) {
+            Some(free) => *free = slot,
             None => self.targets.push(slot),
         }
-        Ok(Target { index: target, id, of: PhantomData })
+        Target { index, id, of: PhantomData }
     }
 
     /// Sends a value; waits for room in the target's lane and in the outbox.
@@ -126,7 +144,7 @@ impl Outbox {
     /// If the receiver is gone, or the target is not one of this outbox; the value comes back.
     #[inline]
     pub fn send<T: Send + 'static>(&mut self, to: Target<T>, value: T) -> Result<(), SendError<T>> {
-        let Self { shared, ring, tail, limit, targets } = self;
+        let Self { shared, ring, tail, limit, targets, .. } = self;
         let Some(lane) = find(targets, to) else {
             return Err(SendError { value, reason: Reason::UnknownTarget });
         };
@@ -155,7 +173,7 @@ impl Outbox {
         let Some(lane) = find(&mut self.targets, to) else {
             return Err(TrySendError::UnknownTarget(value));
         };
-        let producer = &mut lane.outlet.producer;
+        let producer = &mut lane.producer;
         let mut has_room = || {
             self.limit = self.ring.state().head() + self.ring.capacity();
             self.tail < self.limit && producer.has_room()
@@ -228,164 +246,6 @@ impl Outbox {
     }
 }
 
-/// An outbox's way to one of its targets.
-struct Branch<'a, T: Send + 'static> {
-    shared: &'a Shared,
-    ring: &'a OrderRing,
-    tail: &'a mut u64,
-    limit: &'a mut u64,
-    lane: &'a mut TargetLane<T>,
-    index: u16,
-    /// Values in the lane before this position are published.
-    published: u64,
-}
-
-impl<T: Send + 'static> Way<T> for Branch<'_, T> {
-    fn tail(&self) -> u64 {
-        self.lane.outlet.producer.tail()
-    }
-
-    #[inline]
-    fn push(&mut self, value: T) -> Result<(), T> {
-        if self.room() == 0 { Err(value) } else { self.lane.outlet.producer.push(value) }
-    }
-
-    /// The words of the order ring are written when that is known to be complete, with the publication.
-    #[inline]
-    fn fill(&mut self, values: &mut impl Iterator<Item = T>) -> bool {
-        let room = self.room();
-        self.lane.outlet.producer.fill(values, room)
-    }
-
-    fn publish(&mut self, count: usize) -> Vec<T> {
-        match self.publish_all() {
-            0 => Vec::new(),
-            attention => self.heed(attention, count),
-        }
-    }
-
-    fn wait_for_room(&mut self) -> bool {
-        let producer = &mut self.lane.outlet.producer;
-        wait_for_words(self.shared, self.ring, *self.tail, self.limit)
-            && (producer.has_room() || wait_for_room(self.shared, producer, None).is_ok())
-    }
-}
-
-impl<'a, T: Send + 'static> Branch<'a, T> {
-    fn new(
-        shared: &'a Shared,
-        ring: &'a OrderRing,
-        tail: &'a mut u64,
-        limit: &'a mut u64,
-        lane: &'a mut TargetLane<T>,
-        index: u16,
-    ) -> Self {
-        let published = lane.outlet.producer.tail();
-        Self { shared, ring, tail, limit, lane, index, published }
-    }
-
-    /// Values that were written and not published.
-    #[inline]
-    fn pending(&self) -> u64 {
-        self.lane.outlet.producer.tail() - self.published
-    }
-
-    /// How many more the order ring has words for.
-    #[inline]
-    fn room(&self) -> u64 {
-        *self.limit - (*self.tail + self.pending())
-    }
-
-    /// Makes all that was written visible, and returns the attention of the lane, and the WANT of the ring.
-    #[inline]
-    fn publish_all(&mut self) -> u32 {
-        let count = self.pending();
-        self.ring.write(*self.tail, count, self.index);
-        *self.tail += count;
-        self.published += count;
-        let producer = &self.lane.outlet.producer;
-        producer.state().publish(producer.tail());
-        self.ring.state().publish(*self.tail);
-        producer.state().attention() | (self.ring.state().attention() & WANT)
-    }
-
-    /// Acts on that. Returns, in order, those of the last `count` values that are ours again.
-    #[cold]
-    fn heed(&mut self, attention: u32, count: usize) -> Vec<T> {
-        if attention & WANT != 0 {
-            // The dispatcher looks at the ring, not at the lanes.
-            self.shared.speak_up(self.ring.state());
-        }
-        heed(self.shared, &mut self.lane.outlet.producer, attention & !WANT, count)
-    }
-
-    #[cold]
-    fn heed_one(&mut self, attention: u32) -> Result<(), SendError<T>> {
-        self.heed(attention, 1).pop().map_or(Ok(()), |value| Err(SendError::closed(value)))
-    }
-}
-
-/// Waits until the ring has room for a word; false if there never will be.
-fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64) -> bool {
-    let mut has_room = || {
-        *limit = ring.state().head() + ring.capacity();
-        tail < *limit
-    };
-    if has_room() {
-        return true;
-    }
-    ring.state().stalls.count();
-    shared
-        .wait(ring.state().parker(), None, Pace::EAGER, |step| match step {
-            Step::Look => has_room().then_some(()),
-            Step::Arm => None,
-        })
-        .is_ok()
-}
-
-#[inline]
-fn find<T: Send + 'static>(targets: &mut [Slot], target: Target<T>) -> Option<&mut TargetLane<T>> {
-    let slot = targets.get_mut(usize::from(target.index))?;
-    if slot.id != target.id || slot.removed {
-        return None;
-    }
-    let lane: &mut dyn Any = &mut *slot.lane;
-    lane.downcast_mut()
-}
-
-/// The lane to a target, whose type the outbox forgets and the [`Target`] remembers.
-trait AnyLane: Any + Send + Sync {
-    fn end(&mut self);
-    fn is_released(&self) -> bool;
-    /// Whether the receiver has gone.
-    fn is_gone(&self) -> bool;
-    /// Which receiver it is.
-    fn port(&self) -> *const ();
-}
-
-struct TargetLane<T> {
-    outlet: Outlet<T>,
-    port: Arc<Port<T>>,
-}
-
-impl<T: Send + 'static> AnyLane for TargetLane<T> {
-    fn end(&mut self) {
-        self.port.end_lane(&mut self.outlet.producer, self.outlet.key);
-    }
-
-    fn is_released(&self) -> bool {
-        self.outlet.producer.state().is_released()
-    }
-
-    fn is_gone(&self) -> bool {
-        self.outlet.producer.is_closed() || self.outlet.producer.state().is_gone()
-    }
-
-    fn port(&self) -> *const () {
-        Arc::as_ptr(&self.port).cast()
-    }
-}
-
 impl Drop for Outbox {
     fn drop(&mut self) {
         for slot in self.targets.iter_mut().filter(|slot| !slot.removed) {
@@ -403,27 +263,5 @@ impl fmt::Debug for Outbox {
             .field("len", &self.len())
             .field("capacity", &self.capacity())
             .finish_non_exhaustive()
-    }
-}
-
-impl<T> Clone for Target<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Target<T> {}
-
-impl<T> PartialEq for Target<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
-
-impl<T> Eq for Target<T> {}
-
-impl<T> fmt::Debug for Target<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Target").field(&self.index).finish()
     }
 }

@@ -167,6 +167,20 @@ impl<T> Lane<T> {
         self.slots().at(position)
     }
 
+    /// Moves the value out of a slot that several have read.
+    ///
+    /// # Safety
+    ///
+    /// As for [`read`](Self::read); and nobody looks at it any more.
+    unsafe fn take(&self, position: u64) -> T {
+        self.slot(position).with_mut(|slot| {
+            // SAFETY: the caller says that nobody else has a reference to it.
+            let slot = unsafe { &*slot };
+            // SAFETY: the caller says that the slot holds a value.
+            unsafe { slot.assume_init_read() }
+        })
+    }
+
     /// Moves the value out of a slot.
     ///
     /// # Safety

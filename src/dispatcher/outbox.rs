@@ -153,7 +153,7 @@ impl Core {
         let port = &mut ports[to.port];
         if target.in_overflow {
             // Its record covers these already.
-        } else if source.ended && port.room(1) == 0 {
+        } else if source.ended && !port.has_room_for_one() {
             port.overflow(&target.lane.rest, to.key, *seq + 1, source.stamped, source.seen);
             target.in_overflow = true;
             port.touch(to.port, touched);
@@ -223,7 +223,7 @@ impl Core {
             let port: &mut Port = &mut ports[to.port];
             // A lane that never spoke is unknown to its receiver; its author has withdrawn it.
             let known = target.stamped > 0 && !target.in_overflow && !port.gone;
-            if known && port.room(1) > 0 {
+            if known && port.has_room_for_one() {
                 port.write(Run { key: to.key, len: 0, first_seq: *seq + 1, mask: 0, last: true });
             } else if known {
                 let end = source.stamped;

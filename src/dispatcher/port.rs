@@ -115,6 +115,11 @@ impl Port {
         self.writer.room(least)
     }
 
+    /// Whether there is room for what is not a broadcast.
+    pub(super) fn has_room_for_one(&mut self) -> bool {
+        self.room(self.kept + 1) > self.kept
+    }
+
     pub(super) fn write(&mut self, run: Run) {
         self.writer.write(run);
     }

@@ -61,7 +61,7 @@ impl Core {
             return false;
         }
         let len = if source.ended { rest } else { rest.min(BURST) };
-        if port.room(1) > 0 {
+        if !source.ended || port.has_room_for_one() {
             port.write(Run {
                 key: to.key,
                 len: len as u32,

@@ -136,7 +136,7 @@ impl<T> Producer<T> {
         for position in head..free {
             // SAFETY: the slot holds a value (I1) that is stamped and that every consumer has passed or will never read
             // (I4), so it is the producer's, of which there is one; the head has just been moved past it.
-            drop_quietly(unsafe { self.lane.read(position) }, &mut panic);
+            drop_quietly(unsafe { self.lane.take(position) }, &mut panic);
         }
         go_on_with(panic);
     }

@@ -1,0 +1,124 @@
+//! The way of an outbox's messages to one of its targets: the target's lane and the order ring, published together.
+
+use super::target::TargetLane;
+use crate::author::{heed, wait_for_room};
+use crate::batch::Way;
+use crate::drive::{Pace, Shared, Step};
+use crate::error::SendError;
+use crate::lane::WANT;
+use crate::order::OrderRing;
+
+/// An outbox's way to one of its targets.
+pub(super) struct Branch<'a, T: Send + 'static> {
+    shared: &'a Shared,
+    ring: &'a OrderRing,
+    tail: &'a mut u64,
+    limit: &'a mut u64,
+    lane: &'a mut TargetLane<T>,
+    index: u16,
+    /// Values in the lane before this position are published.
+    published: u64,
+}
+
+impl<T: Send + 'static> Way<T> for Branch<'_, T> {
+    fn tail(&self) -> u64 {
+        self.lane.producer.tail()
+    }
+
+    #[inline]
+    fn push(&mut self, value: T) -> Result<(), T> {
+        if self.room() == 0 { Err(value) } else { self.lane.producer.push(value) }
+    }
+
+    /// The words of the order ring are written when that is known to be complete, with the publication.
+    #[inline]
+    fn fill(&mut self, values: &mut impl Iterator<Item = T>) -> bool {
+        let room = self.room();
+        self.lane.producer.fill(values, room)
+    }
+
+    fn publish(&mut self, count: usize) -> Vec<T> {
+        match self.publish_all() {
+            0 => Vec::new(),
+            attention => self.heed(attention, count),
+        }
+    }
+
+    fn wait_for_room(&mut self) -> bool {
+        let producer = &mut self.lane.producer;
+        wait_for_words(self.shared, self.ring, *self.tail, self.limit)
+            && (producer.has_room() || wait_for_room(self.shared, producer, None).is_ok())
+    }
+}
+
+impl<'a, T: Send + 'static> Branch<'a, T> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        ring: &'a OrderRing,
+        tail: &'a mut u64,
+        limit: &'a mut u64,
+        lane: &'a mut TargetLane<T>,
+        index: u16,
+    ) -> Self {
+        let published = lane.producer.tail();
+        Self { shared, ring, tail, limit, lane, index, published }
+    }
+
+    /// Values that were written and not published.
+    #[inline]
+    fn pending(&self) -> u64 {
+        self.lane.producer.tail() - self.published
+    }
+
+    /// How many more the order ring has words for.
+    #[inline]
+    fn room(&self) -> u64 {
+        *self.limit - (*self.tail + self.pending())
+    }
+
+    /// Makes all that was written visible, and returns the attention of the lane, and the WANT of the ring.
+    #[inline]
+    pub(super) fn publish_all(&mut self) -> u32 {
+        let count = self.pending();
+        self.ring.write(*self.tail, count, self.index);
+        *self.tail += count;
+        self.published += count;
+        let producer = &self.lane.producer;
+        producer.state().publish(producer.tail());
+        self.ring.state().publish(*self.tail);
+        producer.state().attention() | (self.ring.state().attention() & WANT)
+    }
+
+    /// Acts on that. Returns, in order, those of the last `count` values that are ours again.
+    #[cold]
+    fn heed(&mut self, attention: u32, count: usize) -> Vec<T> {
+        if attention & WANT != 0 {
+            // The dispatcher looks at the ring, not at the lanes.
+            self.shared.speak_up(self.ring.state());
+        }
+        heed(self.shared, &mut self.lane.producer, attention & !WANT, count)
+    }
+
+    #[cold]
+    pub(super) fn heed_one(&mut self, attention: u32) -> Result<(), SendError<T>> {
+        self.heed(attention, 1).pop().map_or(Ok(()), |value| Err(SendError::closed(value)))
+    }
+}
+
+/// Waits until the ring has room for a word; false if there never will be.
+fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64) -> bool {
+    let mut has_room = || {
+        *limit = ring.state().head() + ring.capacity();
+        tail < *limit
+    };
+    if has_room() {
+        return true;
+    }
+    ring.state().stalls.count();
+    shared
+        .wait(ring.state().parker(), None, Pace::EAGER, |step| match step {
+            Step::Look => has_room().then_some(()),
+            Step::Arm => None,
+        })
+        .is_ok()
+}
