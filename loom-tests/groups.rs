@@ -1,11 +1,11 @@
 //! Broadcasts: several who read one slot, who come and go while its author looks for room.
 //!
-//! The values are boxed: one that is dropped while somebody reads it, or read after it was dropped, is a race on its slot,
-//! which loom sees; one that is never dropped is a leak, which loom sees, too.
+//! The values are boxed: one that is dropped while somebody reads it, or read after it was dropped, is a race on
+//! its slot, which loom sees; one that is never dropped is a leak, which loom sees, too.
 
 use loom::sync::Arc;
 use loom::thread;
-use mainspring::{Engine, Group, Receiver, RecvError, TrySendError};
+use mainspring::{Engine, Group, Receiver, RecvError, TrySendError, parts};
 
 use crate::harness::{Model, reach};
 use crate::promises::engine;
@@ -13,8 +13,8 @@ use crate::promises::engine;
 pub const MODELS: &[Model] = &[
     Model {
         name: "group_slots_are_free_behind_the_slowest",
-        preemptions: 2,
-        executions_min: 500,
+        preemptions: 4,
+        executions_min: 30,
         reaches: &["a slot was used again"],
         body: slots_are_free_behind_the_slowest,
     },
@@ -55,10 +55,38 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "group_stamped_for_all_or_for_none",
+        preemptions: 3,
+        executions_min: 20,
+        reaches: &["the other had read", "the other had not read"],
+        body: stamped_for_all_or_for_none,
+    },
+    Model {
+        name: "group_newcomer_that_sleeps",
         preemptions: 2,
         executions_min: 100,
         reaches: &[],
-        body: stamped_for_all_or_for_none,
+        body: newcomer_that_sleeps,
+    },
+    Model {
+        name: "group_member_removed_by_a_third",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &["a slot was used again"],
+        body: removed_by_a_third,
+    },
+    Model {
+        name: "group_member_that_reads_and_goes",
+        preemptions: 3,
+        executions_min: 50,
+        reaches: &["a slot was used again"],
+        body: member_that_reads_and_goes,
+    },
+    Model {
+        name: "group_first_member",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &["it came too late", "it read"],
+        body: first_member,
     },
 ];
 
@@ -196,28 +224,118 @@ fn member_that_reads_wakes_the_author() {
 
 /// One member's inbox is full: the other is told neither of the broadcast nor of a clock beyond it.
 fn stamped_for_all_or_for_none() {
-    let engine = engine(2, 2);
+    let engine = engine(4, 1);
     let (group, mut members) = group_of(&engine, 2);
-    let (mut one, mut other) = (group.broadcaster(), group.broadcaster());
-    engine.run_until_idle();
+    let mut all = group.broadcaster();
+    for value in [1, 2] {
+        all.send(Arc::new(value)).unwrap();
+        engine.run_until_idle();
+    }
     let mut second = members.pop().unwrap();
     let mut first = members.pop().unwrap();
+    // Both inboxes are full, with the place for broadcasts.
+    all.send(Arc::new(3)).unwrap();
     let reader = thread::spawn(move || {
-        let received = take(&mut second, 2);
+        let received = take(&mut second, 1);
         (second, received)
     });
-    for value in [1, 2] {
-        one.try_send(Arc::new(value)).unwrap();
-        other.try_send(Arc::new(value + 2)).unwrap();
-        engine.pass();
-    }
-    let caught_up = first.caught_up_to();
-    let mut received = take(&mut first, 2);
-    assert!(received.len() as u64 >= caught_up.get().min(2));
+    let mut received = take(&mut first, 1);
+    engine.pass();
+    let clock = engine.clock().now().get();
+    reach(if clock == 3 { "the other had read" } else { "the other had not read" });
+    received.extend(take(&mut first, 1));
+    assert_eq!((received.len(), clock >= 2), (2, true));
     let (mut second, mut of_second) = reader.join().unwrap();
-    drop((one, other));
-    received.extend(take(&mut first, 5));
-    of_second.extend(take(&mut second, 5));
-    assert_eq!(received, of_second);
-    assert_eq!(received.len(), 4);
+    drop(all);
+    received.extend(take(&mut first, 3));
+    of_second.extend(take(&mut second, 4));
+    assert_eq!((received, of_second), (vec![1, 2, 3], vec![1, 2, 3]));
+}
+
+/// One who sleeps is made a member: what is sent then finds that somebody wants to hear of it, or is found by the
+/// pass that takes the member in.
+fn newcomer_that_sleeps() {
+    let engine = engine(2, 4);
+    let (group, mut members) = group_of(&engine, 1);
+    let mut all = group.broadcaster();
+    all.send(Arc::new(1)).unwrap();
+    engine.run_until_idle();
+    // The lane is hot now, and nobody wants to hear of it.
+    take(&mut members[0], 1);
+    let mut sleeper = engine.receiver::<Value>();
+    let address = sleeper.address();
+    let passes = parts::passes(&engine);
+    let sleeper = thread::spawn(move || assert_eq!(*sleeper.recv().unwrap().1, 2));
+    while parts::passes(&engine).is_none_or(|now| Some(now) == passes) {
+        thread::yield_now();
+    }
+    // It makes no pass any more, until it is woken.
+    let joining = thread::spawn(move || group.join(&address).unwrap());
+    all.send(Arc::new(2)).unwrap();
+    joining.join().unwrap();
+    sleeper.join().unwrap();
+}
+
+/// The same, where the author, the member, and whoever removes it are three.
+fn removed_by_a_third() {
+    let engine = engine(1, 4);
+    let (group, mut members) = group_of(&engine, 1);
+    let mut all = group.broadcaster();
+    all.send(Arc::new(1)).unwrap();
+    engine.run_until_idle();
+    let mut member = members.pop().unwrap();
+    let address = member.address();
+    let reader = thread::spawn(move || {
+        take(&mut member, 1);
+    });
+    let remover = thread::spawn(move || assert!(group.remove(&address)));
+    if all.try_send(Arc::new(2)).is_ok() {
+        reach("a slot was used again");
+    }
+    remover.join().unwrap();
+    reader.join().unwrap();
+}
+
+/// A member reads, and goes: its slot is used again when it has read.
+fn member_that_reads_and_goes() {
+    let engine = engine(1, 4);
+    let (group, mut members) = group_of(&engine, 1);
+    let mut all = group.broadcaster();
+    all.send(Arc::new(1)).unwrap();
+    engine.run_until_idle();
+    let mut member = members.pop().unwrap();
+    let reader = thread::spawn(move || {
+        // Forgotten: nothing but its going says that it has done with the slot.
+        if let Ok(value) = member.try_recv_ref() {
+            assert_eq!(**value, 1);
+            std::mem::forget(value);
+        }
+    });
+    for value in [2, 3] {
+        if all.try_send(Arc::new(value)).is_ok() {
+            reach("a slot was used again");
+        }
+    }
+    reader.join().unwrap();
+}
+
+/// A group without members gets one, while its author sends to nobody.
+fn first_member() {
+    let engine = engine(1, 4);
+    let (group, _) = group_of(&engine, 0);
+    let mut all = group.broadcaster();
+    engine.run_until_idle();
+    all.send(Arc::new(1)).unwrap();
+    let joining = thread::spawn(move || {
+        let mut member = group.subscribe();
+        let received = take(&mut member, 1);
+        (member, received)
+    });
+    let sent: Vec<_> =
+        [2, 3].into_iter().filter(|&value| all.try_send(Arc::new(value)).is_ok()).collect();
+    let (mut member, mut received) = joining.join().unwrap();
+    drop(all);
+    received.extend(take(&mut member, 2));
+    assert!(sent.ends_with(&received), "{received:?} of {sent:?}");
+    reach(if received.is_empty() { "it came too late" } else { "it read" });
 }

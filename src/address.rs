@@ -239,6 +239,8 @@ impl<T: Send + 'static> Outlet<T> {
     pub(crate) fn nowhere(capacity: usize) -> Self {
         let mut producer = Producer::new(Lane::new(capacity, Arc::default(), None));
         producer.close();
+        // The dispatcher never hears of it.
+        producer.state().release();
         Self { producer, key: u32::MAX }
     }
 }

@@ -48,8 +48,8 @@ pub(crate) enum Change {
     Fan { lane: Arc<LaneState>, after: Option<Arc<LaneState>>, members: Vec<Membership> },
     /// Members join.
     Members { memberships: Vec<Membership> },
-    /// A member leaves.
-    MemberEnd { membership: Membership },
+    /// Members leave.
+    MembersEnd { memberships: Vec<Membership> },
     /// An outbox begins.
     Outbox { ring: Arc<OrderRing> },
     /// An outbox adds a target, which its order ring calls `target`.

@@ -76,6 +76,8 @@ pub(crate) struct Core {
     authors: Vec<usize>,
     /// The targets of the window that is being numbered.
     opened: Vec<u16>,
+    /// Members have joined in this pass.
+    members_joined: bool,
     /// Another pass is due.
     again: bool,
     passes: u64,
@@ -123,6 +125,7 @@ impl Core {
             touched: Vec::new(),
             authors: Vec::new(),
             opened: Vec::new(),
+            members_joined: false,
             again: false,
             passes: 0,
             short_ways: 0,
@@ -152,6 +155,11 @@ impl Core {
         self.scan.listen(&self.board.ready);
         if self.board.topology.generation() != self.generation {
             self.apply_changes();
+            if std::mem::take(&mut self.members_joined) {
+                // Pairs with the light barrier of each author: what it has published is found below, or it sees the
+                // WANT that a newcomer relies on.
+                heavy!("pass.member.heavy");
+            }
         }
         self.collect_waiting();
         self.scan.look(&mut self.sources, &mut self.work, self.passes);
@@ -252,8 +260,9 @@ impl Core {
                     port::poison(&inbox);
                     memberships.iter().for_each(Membership::poison);
                 }
-                Change::Members { memberships } => memberships.iter().for_each(Membership::poison),
-                Change::MemberEnd { membership } => membership.poison(),
+                Change::Members { memberships } | Change::MembersEnd { memberships } => {
+                    memberships.iter().for_each(Membership::poison);
+                }
                 Change::Fan { lane, members, .. } | Change::Crowd { lane, members, .. } => {
                     lane.poison();
                     members.iter().for_each(Membership::poison);

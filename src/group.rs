@@ -64,6 +64,8 @@ struct Circle<T> {
 
 struct Lists<T> {
     members: Vec<Member<T>>,
+    /// Those who have left, while they still read what they had been given.
+    parted: Vec<Member<T>>,
     lanes: Vec<Arc<Lane<T>>>,
     /// Members that have joined, ever.
     joined: u64,
@@ -84,7 +86,7 @@ impl<T: Send + 'static> Group<T> {
         capacity: usize,
         inbox: usize,
     ) -> Self {
-        let lists = Lists { members: Vec::new(), lanes: Vec::new(), joined: 0 };
+        let lists = Lists { members: Vec::new(), parted: Vec::new(), lanes: Vec::new(), joined: 0 };
         let (generation, lists) = (AtomicU64::new(0), Mutex::new(lists));
         Self { circle: Arc::new(Circle { shared, name, capacity, inbox, generation, lists }) }
     }
@@ -140,7 +142,7 @@ impl<T: Send + 'static> Group<T> {
 
     /// Ends a membership at once: what the receiver has not yet received of the group's broadcasts it never will,
     /// so that it holds nobody up any more. It can tell ([`Receiver::missed`]), and closes if it has no other
-    /// source. False if it is no member.
+    /// source. Also for one that has left, and has yet to read what it got before. False if it is neither.
     ///
     /// A message that it is reading at this moment (it holds a [`Ref`](crate::Ref), or is in a batch by reference)
     /// it keeps, and so its slot, until it has done with it. What was sent to it alone, by an outbox, it still
@@ -151,18 +153,41 @@ impl<T: Send + 'static> Group<T> {
 
     fn part(&self, member: &Address<T>, at_once: bool) -> bool {
         let mut lists = self.circle.lists.lock();
-        let Some(at) = lists.position(&member.port) else { return false };
-        let Member { places, .. } = lists.members.swap_remove(at);
-        self.circle.count_change();
-        drop(lists);
-        for place in places {
-            if at_once {
+        lists.forget_done();
+        let member_at = lists.position(&member.port);
+        let mut places = Vec::new();
+        if at_once {
+            // It may have left before, and not have read since.
+            let parted =
+                lists.parted.iter().filter(|parted| Arc::ptr_eq(&parted.port, &member.port));
+            places.extend(parted.flat_map(|parted| parted.places.iter().cloned()));
+        }
+        if let Some(at) = member_at {
+            let parting = lists.members.swap_remove(at);
+            places.extend_from_slice(&parting.places);
+            lists.parted.push(parting);
+            self.circle.count_change();
+        }
+        if at_once {
+            for place in &places {
                 place.tap.remove();
+            }
+        }
+        if member_at.is_none() && places.is_empty() {
+            return false;
+        }
+        let memberships = places.clone();
+        // Under the lock, so that it comes before whatever joins next.
+        let topology = &self.circle.shared.board().topology;
+        let listed = topology.push(Change::MembersEnd { memberships });
+        drop(lists);
+        if at_once {
+            for place in &places {
                 // Its sender may wait for what this member held.
                 place.lane.parker().wake();
             }
-            self.circle.shared.announce(Change::MemberEnd { membership: place });
         }
+        self.circle.shared.kick_for(listed);
         true
     }
 
@@ -181,7 +206,12 @@ impl<T: Send + 'static> Group<T> {
     {
         let lane = Lane::shared(self.circle.capacity, Arc::default(), None);
         self.add_lane(&lane, |members| Change::Fan { lane: lane.state().clone(), after, members });
-        Broadcaster::new(self.clone(), Producer::new(lane))
+        let mut producer = Producer::new(lane);
+        if self.circle.shared.is_poisoned() {
+            // Perhaps nobody has found the lane on the list.
+            producer.close();
+        }
+        Broadcaster::new(self.clone(), producer)
     }
 
     /// Connects a new lane with all members.
@@ -204,7 +234,8 @@ impl<T: Send + 'static> Group<T> {
     pub(crate) fn remove_lane(&self, lane: &Arc<Lane<T>>) {
         let mut lists = self.circle.lists.lock();
         lists.lanes.retain(|known| !Arc::ptr_eq(known, lane));
-        for member in &mut lists.members {
+        let Lists { members, parted, .. } = &mut *lists;
+        for member in members.iter_mut().chain(parted) {
             member.places.retain(|place| !Arc::ptr_eq(&place.lane, lane.state()));
         }
     }
@@ -264,7 +295,7 @@ impl<T: Send + 'static> Group<T> {
     pub(crate) fn member_at(&self, tap: &Arc<Tap>) -> Option<Address<T>> {
         let lists = self.circle.lists.lock();
         let is_at = |member: &&Member<T>| member.places.iter().any(|at| Arc::ptr_eq(&at.tap, tap));
-        let port = lists.members.iter().find(is_at)?.port.clone();
+        let port = lists.members.iter().chain(&lists.parted).find(is_at)?.port.clone();
         Some(Address { shared: self.circle.shared.clone(), port })
     }
 
@@ -298,6 +329,10 @@ impl<T: Send + 'static> Lists<T> {
 
     /// Adds a member, with a place in each lane.
     fn admit(&mut self, port: Arc<Port<T>>) -> Vec<Membership> {
+        if self.members.len() == self.members.capacity() {
+            self.forget_gone();
+            self.forget_done();
+        }
         let mut member = Member { port, ordinal: self.joined, places: Vec::new() };
         self.joined += 1;
         let places = self.lanes.iter().filter_map(|lane| member.connect(lane)).collect();
@@ -308,6 +343,14 @@ impl<T: Send + 'static> Lists<T> {
     /// Forgets members whose receivers have gone, or have closed, which is final.
     fn forget_gone(&mut self) {
         self.members.retain(|member| !member.port.has_gone() && !member.port.inbox.is_closed());
+    }
+
+    /// Forgets those who have left and read all that they had been given.
+    fn forget_done(&mut self) {
+        for parted in &mut self.parted {
+            parted.places.retain(|place| place.tap.held_from().is_some());
+        }
+        self.parted.retain(|parted| !parted.places.is_empty() && !parted.port.has_gone());
     }
 
     /// These receivers had closed before they could join: they read nothing.

@@ -132,6 +132,9 @@ impl<T> Lane<T> {
     pub(crate) fn add_tap(&self, tap: &Arc<Tap>) {
         let Some(taps) = &self.taps else { return };
         let mut list = taps.list.lock();
+        if list.len() == list.capacity() {
+            list.retain(|tap| tap.held_from().is_some());
+        }
         list.push(tap.clone());
         // Relaxed: the sender that relies on seeing it has read a head that was advanced after the dispatcher had
         // heard of the tap, which was after this. See `Producer::reclaim`.
@@ -280,9 +283,9 @@ impl<T> Ring<T> {
     /// Takes the first value.
     pub fn pop(&mut self) -> Option<T> {
         self.consumer.grant(self.producer.tail() - self.consumer.granted());
-        let value = self.consumer.take();
+        let value = self.consumer.take(|| ());
         self.consumer.give_back();
-        value
+        value.map(|((), value)| value)
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Tap {
     /// The first position that is the member's. Written by the dispatcher before it hands anything out. In the end,
     /// by the member: how many messages it has received.
     start: AtomicU64,
+    /// The position after its last message, once that is known. Written by the dispatcher.
+    end: AtomicU64,
     /// Messages that it must not read, since it was removed. Written by the member.
     missed: AtomicU64,
     /// Where the rest of the lane is noted if it ends and the member's inbox has no room.
@@ -63,6 +65,7 @@ impl Tap {
                 revoked: AtomicBool::new(false),
             }),
             start: AtomicU64::new(0),
+            end: AtomicU64::new(u64::MAX),
             missed: AtomicU64::new(0),
             rest: Rest::default(),
         })
@@ -77,6 +80,12 @@ impl Tap {
         // By compare and exchange, since the member may be gone already. Relaxed: what is stamped from now on and
         // read by others is published after it, and a sender that has read their heads (Acquire) sees it.
         let _ = self.line.head.compare_exchange(JOINING, position, Relaxed, Relaxed);
+    }
+
+    /// The member gets nothing from this position on.
+    pub(crate) fn end_at(&self, position: u64) {
+        // Relaxed: a head that has come to it is final, whenever that is seen. The author is woken to look.
+        self.end.store(position, Relaxed);
     }
 
     // ── the member's side ──────────────────────────────────────────────────────────────────────────────────
@@ -136,16 +145,19 @@ impl Tap {
             DONE => None,
             JOINING => Some(0),
             head if head & READING != 0 => Some(head & !READING),
-            _ if revoked => None,
+            // Relaxed: see `end_at`.
+            head if revoked || head >= self.end.load(Relaxed) => None,
             head => Some(head),
         }
     }
 
-    /// Where the member is; none before it was taken in, and when it reads no more.
+    /// Where the member is; none before it was taken in, when it reads no more, and when it was removed.
     pub(crate) fn position(&self) -> Option<u64> {
-        // Relaxed: a report.
+        // Relaxed, both: a report.
         let is_joining = self.line.head.load(Relaxed) == JOINING;
-        self.held_from().filter(|_| !is_joining)
+        // Relaxed: a report.
+        let is_removed = self.line.removed.load(Relaxed);
+        self.held_from().filter(|_| !is_joining && !is_removed)
     }
 
     // ── whoever removes it ─────────────────────────────────────────────────────────────────────────────────
@@ -166,15 +178,18 @@ impl Tap {
     pub(crate) fn counts(&self, lane: Counts) -> Counts {
         // Relaxed, all: a report.
         let (start, missed) = (self.start.load(Relaxed), self.missed.load(Relaxed));
+        // Relaxed, both: a report.
+        let (end, removed) = (self.end.load(Relaxed), self.line.removed.load(Relaxed));
         // Relaxed: a report.
-        match self.line.head.load(Relaxed) {
-            JOINING => Counts { sent: 0, numbered: 0, received: 0 },
-            DONE => Counts { sent: start, numbered: start, received: start },
-            head => Counts {
-                sent: lane.sent.saturating_sub(start),
-                numbered: lane.numbered.saturating_sub(start),
-                received: (head & !READING).saturating_sub(start + missed),
-            },
+        let received = match self.line.head.load(Relaxed) {
+            JOINING => return Counts { sent: 0, numbered: 0, received: 0 },
+            DONE => return Counts { sent: start, numbered: start, received: start },
+            head => (head & !READING).saturating_sub(start + missed),
+        };
+        if removed {
+            return Counts { sent: received, numbered: received, received };
         }
+        let own = |position: u64| position.min(end).saturating_sub(start);
+        Counts { sent: own(lane.sent), numbered: own(lane.numbered), received }
     }
 }

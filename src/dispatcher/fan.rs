@@ -15,7 +15,7 @@
 use slab::Slab;
 
 use super::Core;
-use super::source::{Destination, Kind, Outlets, Source, Target};
+use super::source::{Assured, Destination, Kind, Outlets, Source, Target};
 use super::stamp::BURST;
 use crate::board::Membership;
 use crate::inbox::Run;
@@ -65,7 +65,7 @@ impl Core {
             }
             fan.after = None;
         }
-        if self.sources[id].ended && self.is_out_of_date(id) {
+        if !self.assure(id) {
             return false;
         }
         let mut members = self.take_members(id, None);
@@ -84,15 +84,29 @@ impl Core {
         !waits && more
     }
 
-    /// The author has ended, and the list of changes is not applied: it may have got a member just before its end.
-    /// It is gone, so the next pass knows everything; what is numbered now could not be taken back.
-    pub(super) fn is_out_of_date(&mut self, id: usize) -> bool {
-        let stale = self.board.topology.generation() != self.generation;
-        if stale {
-            self.sources[id].put_off();
-            self.again = true;
+    /// Makes sure that all changes which came before what is to be stamped are applied: whoever has joined a group
+    /// before something was sent gets it, and what an author added before its end is known. What a change may have
+    /// come before is left to the next pass, which applies that change, and goes on from there whatever changes
+    /// meanwhile. True if something can be stamped.
+    pub(super) fn assure(&mut self, id: usize) -> bool {
+        let source = &mut self.sources[id];
+        let generation = self.board.topology.generation();
+        let now = Assured { seen: source.seen, ended: source.ended, generation };
+        let before = std::mem::replace(&mut source.assured, now);
+        if generation == self.generation {
+            return true;
         }
-        stale
+        let is_known = before.generation <= self.generation;
+        if is_known && (before.seen, before.ended) == (now.seen, now.ended) {
+            return true;
+        }
+        self.again = true;
+        if is_known && before.seen > source.stamped {
+            (source.seen, source.ended) = (before.seen, false);
+            return true;
+        }
+        source.put_off();
+        false
     }
 
     fn hand_out_to_all(&mut self, id: usize, members: &mut Vec<Member>) {
@@ -177,18 +191,10 @@ impl Core {
         }
     }
 
-    /// Takes the members of a broadcaster, or of an outbox's target, into the hand; without those who have gone.
+    /// Takes the members of a broadcaster, or of an outbox's target, into the hand.
     pub(super) fn take_members(&mut self, id: usize, target: Option<u16>) -> Vec<Member> {
-        let Some(fan) = fan_of(&mut self.sources, id, target) else { return Vec::new() };
-        let mut members = std::mem::take(&mut fan.members);
-        members.retain(|member| {
-            let gone = self.ports[member.to.port].gone;
-            if gone {
-                self.let_go_of(id, member.to.port);
-            }
-            !gone
-        });
-        members
+        fan_of(&mut self.sources, id, target)
+            .map_or_else(Vec::new, |fan| std::mem::take(&mut fan.members))
     }
 
     pub(super) fn put_members(&mut self, id: usize, target: Option<u16>, members: Vec<Member>) {
@@ -210,8 +216,11 @@ impl Core {
         };
         // Before anything that follows is handed out.
         membership.tap.begin_at(position);
+        // The newcomer has never heard the lane, and may sleep: it wants to hear of it. See `Core::collect`.
+        fan.lane.set_want();
         fan.members.push(Member { tap: membership.tap, to, in_overflow: false });
         self.ports[to.port].add_broadcaster(id);
+        self.members_joined = true;
         // Its author may be waiting for the newcomer to be taken in.
         self.authors.push(id);
     }
@@ -225,22 +234,47 @@ impl Core {
             return;
         };
         let member = fan.members.swap_remove(at);
-        self.end_of(id, member);
+        let position = match target {
+            None => self.sources[id].stamped,
+            Some(target) => self.target_mut(id, target).map_or(0, |target| target.stamped),
+        };
+        self.end_of(id, member, position);
         // It may have waited for that member's inbox.
         self.look_again(id);
         self.authors.push(id);
     }
 
     /// Tells a member that nothing more comes.
-    pub(super) fn end_of(&mut self, id: usize, member: Member) {
+    pub(super) fn end_of(&mut self, id: usize, member: Member, position: u64) {
+        member.tap.end_at(position);
         let to = member.to;
-        if !self.ports[to.port].gone && !member.in_overflow {
+        if !member.in_overflow {
             let end = self.sources[id].stamped;
             let first_seq = self.seq + 1;
             let range = Range { first_seq, len: 0, last: true, rest: Some((end, end)) };
             self.hand_out(&mut [member], range);
         }
         self.let_go_of(id, to.port);
+    }
+
+    /// The receiver of a member has gone.
+    pub(super) fn drop_member(&mut self, id: usize, port: usize) {
+        let Some(source) = self.sources.get_mut(id) else { return };
+        let fans: &mut dyn Iterator<Item = &mut Fan> = match &mut source.kind {
+            Kind::Fan(fan) => &mut std::iter::once(fan),
+            Kind::Outbox(outlets) => {
+                &mut outlets.targets.iter_mut().flatten().filter_map(|at| at.fan.as_deref_mut())
+            }
+            Kind::Lane { .. } => return,
+        };
+        let mut at = fans.filter_map(|fan| {
+            let at = fan.members.iter().position(|member| member.to.port == port)?;
+            Some(fan.members.swap_remove(at))
+        });
+        if at.next().is_some() {
+            // That it may have been the last is for nobody to hear.
+            self.ports[port].end_source();
+        }
     }
 
     /// A membership is over.

@@ -45,10 +45,14 @@ impl Core {
     /// True if the outbox has more to be stamped in this pass.
     pub(super) fn turn_of_outbox(&mut self, id: usize, served: Option<usize>) -> bool {
         let before = self.sources[id].stamped;
+        let Kind::Outbox(Outlets { broadcasts, .. }) = self.sources[id].kind else {
+            unreachable!("an outbox's turn")
+        };
+        // Of one that broadcasts nothing and has not ended it shows when a target is not known yet.
+        if (broadcasts || self.sources[id].ended) && !self.assure(id) {
+            return false;
+        }
         if self.sources[id].ended {
-            if self.is_out_of_date(id) {
-                return false;
-            }
             self.freeze(id);
         }
         let mut step = Step::Next;
@@ -90,7 +94,7 @@ impl Core {
     fn window(&mut self, id: usize, end: u64, served: bool) -> bool {
         let Self { sources, ports, touched, opened, seq, .. } = self;
         let source = &mut sources[id];
-        let Kind::Outbox(Outlets { ring, targets }) = &mut source.kind else {
+        let Kind::Outbox(Outlets { ring, targets, .. }) = &mut source.kind else {
             unreachable!("an outbox's turn")
         };
         let (start, limit) = (source.stamped, WINDOW.min(end - source.stamped));
@@ -186,7 +190,7 @@ impl Core {
         }
         let (first_seq, source) = (self.seq + 1, &mut self.sources[id]);
         let rest = source.ended.then_some((source.stamped, source.seen));
-        let Kind::Outbox(Outlets { ring, targets }) = &mut source.kind else {
+        let Kind::Outbox(Outlets { ring, targets, .. }) = &mut source.kind else {
             unreachable!("an outbox's turn")
         };
         let target = targets[usize::from(word)].as_mut().expect("it was looked up");
@@ -233,7 +237,7 @@ impl Core {
             self.end_source(to.port);
         }
         for member in target.fan.map_or_else(Vec::new, |fan| fan.members) {
-            self.end_of(id, member);
+            self.end_of(id, member, target.stamped);
         }
         target.lane.release();
     }

@@ -110,6 +110,11 @@ impl Port {
         }
     }
 
+    /// The receiver has gone: whose member it was.
+    pub(super) fn take_broadcasters(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.broadcasters)
+    }
+
     /// How many entries there are, for whomever; looks again if they seem fewer than `least`.
     pub(super) fn room(&mut self, least: u64) -> u64 {
         self.writer.room(least)

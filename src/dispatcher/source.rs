@@ -19,8 +19,18 @@ pub(super) struct Source {
     pub(super) spoke: u64,
     /// It may go cold: the ready set has a place for it.
     pub(super) cools: bool,
+    /// What the last look saw. See [`Core::assure`](super::Core::assure).
+    pub(super) assured: Assured,
     /// Its next message is a broadcast, and has waited since it drew this ticket, here or there.
     pub(super) age: Option<u64>,
+}
+
+/// What of a source comes after no change of the topology but those up to a generation.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Assured {
+    pub(super) seen: u64,
+    pub(super) ended: bool,
+    pub(super) generation: u64,
 }
 
 /// Whether a source is looked at. For the first three see [`heat`](super::heat).
@@ -61,6 +71,8 @@ pub(super) struct Destination {
 pub(super) struct Outlets {
     pub(super) ring: Arc<OrderRing>,
     pub(super) targets: Vec<Option<Target>>,
+    /// One of them has been a group.
+    pub(super) broadcasts: bool,
 }
 
 pub(super) struct Target {
@@ -107,6 +119,7 @@ impl Source {
             ended: false,
             spoke: 0,
             cools,
+            assured: Assured::default(),
             age: None,
         }
     }

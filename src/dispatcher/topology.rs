@@ -51,9 +51,17 @@ impl Core {
                 self.add_members(members);
             }
             Change::Members { memberships } => self.add_members(memberships),
-            Change::MemberEnd { membership } => self.end_member(&membership),
+            Change::MembersEnd { memberships } => {
+                for membership in &memberships {
+                    self.end_member(membership);
+                }
+            }
             Change::Outbox { ring } => {
-                self.add_source(Kind::Outbox(Outlets { ring, targets: Vec::new() }));
+                self.add_source(Kind::Outbox(Outlets {
+                    ring,
+                    targets: Vec::new(),
+                    broadcasts: false,
+                }));
             }
             Change::Target { ring, target, lane, inbox, key } => {
                 // One whose receiver has gone stands in the table all the same: its messages are passed over.
@@ -101,6 +109,7 @@ impl Core {
             unreachable!("an order ring belongs to an outbox")
         };
         let index = usize::from(number);
+        outlets.broadcasts |= target.fan.is_some();
         if outlets.targets.len() <= index {
             outlets.targets.resize_with(index + 1, || None);
         }
@@ -140,8 +149,12 @@ impl Core {
         inbox.forget_port();
         let port = &mut self.ports[id];
         port.gone = true;
+        let broadcasters = port.take_broadcasters();
         while let Some(waiting) = port.next_waiting(&self.sources) {
             self.scan.add(waiting, &mut self.sources[waiting]);
+        }
+        for broadcaster in broadcasters {
+            self.drop_member(broadcaster, id);
         }
         self.forget_if_unused(id);
     }

@@ -351,7 +351,11 @@ impl Outbox {
         let lane = Lane::shared(to.capacity(), parker, Some((ring.clone(), index)));
         let state = lane.state().clone();
         to.add_lane(&lane, |members| Change::Crowd { ring, target: index, lane: state, members });
-        let producer = Producer::new(lane);
+        let mut producer = Producer::new(lane);
+        if self.shared.is_poisoned() {
+            // Perhaps nobody has found the lane on the list.
+            producer.close();
+        }
         let target = self.put(index, TargetLane { producer, to: Readers::All(to) }, true);
         self.crowd(group)?.all = Some(target);
         Ok(target)

@@ -101,9 +101,9 @@ impl<T: Send + 'static> Reader<T> {
     #[inline]
     pub(super) fn take_of_run(&mut self) -> Option<(Seq, T)> {
         let Current { lane, numbers, .. } = self.current.as_mut()?;
-        let value = lane.take()?;
+        let message = lane.take(|| Seq::new(numbers.next()))?;
         lane.give_back();
-        Some((Seq::new(numbers.next()), value))
+        Some(message)
     }
 
     /// Whether the run at hand has a message left, which then is to be lent at once.
@@ -137,7 +137,7 @@ impl<T: Send + 'static> Reader<T> {
         let mut taken = 0;
         while taken < max && batch.reader.find_run() {
             let Some(Current { lane, numbers, .. }) = &mut batch.reader.current else { break };
-            taken += lane.take_each(max - taken, |value| f(Seq::new(numbers.next()), value));
+            taken += lane.take_each(max - taken, || Seq::new(numbers.next()), &mut f);
             lane.give_back();
         }
         taken

@@ -52,25 +52,26 @@ impl<T> Consumer<T> {
         self.granted
     }
 
-    /// Moves the next message out, or a clone of it, if the run has one left.
+    /// Moves the next message out, or a clone of it, if the run has one left; with what `count` says, which is
+    /// called when it is counted as taken.
     #[inline]
-    pub(crate) fn take(&mut self) -> Option<T> {
+    pub(crate) fn take<N>(&mut self, count: impl FnOnce() -> N) -> Option<(N, T)> {
         if self.head == self.granted {
             return None;
         }
         if self.tap.is_some() {
-            return self.take_clone();
+            return self.take_clone(count);
         }
         // SAFETY: head < granted, so the slot was published (I2) and not yet read (I1); there is one consumer,
         // borrowed mutably, and the next line counts it as taken; nothing in between can panic.
         let value = unsafe { self.lane.read(self.head) };
         self.head += 1;
-        Some(value)
+        Some((count(), value))
     }
 
     /// As [`take`](Self::take), in a lane with several consumers. None, and nothing more in the run, if it was removed.
     #[inline]
-    fn take_clone(&mut self) -> Option<T> {
+    fn take_clone<N>(&mut self, count: impl FnOnce() -> N) -> Option<(N, T)> {
         let (Some(tap), Some(taps)) = (&self.tap, &self.lane.taps) else { return None };
         if !tap.begin(self.head) {
             self.miss();
@@ -81,9 +82,12 @@ impl<T> Consumer<T> {
         let value = unsafe { self.lane.slots().get(self.head) };
         // Before the clone, which may panic: it is not tried again.
         self.head += 1;
+        let number = count();
+        let reading = Reading { tap, lane: &self.lane.state, head: self.head };
         let value = (taps.clone)(value);
+        std::mem::forget(reading);
         tap.advance(self.head);
-        Some(value)
+        Some((number, value))
     }
 
     /// Whether the run has a message left, which then is to be lent at once.
@@ -133,13 +137,19 @@ impl<T> Consumer<T> {
         self.head != self.granted
     }
 
-    /// Moves up to `max` messages of the run out; how many. Frees their slots at each quarter of the lane.
+    /// Moves up to `max` messages of the run out; how many. Frees their slots at each quarter of the lane. With
+    /// each goes what `count` says, as for [`take`](Self::take).
     #[inline]
-    pub(crate) fn take_each(&mut self, max: usize, mut f: impl FnMut(T)) -> usize {
+    pub(crate) fn take_each<N>(
+        &mut self,
+        max: usize,
+        mut count: impl FnMut() -> N,
+        mut f: impl FnMut(N, T),
+    ) -> usize {
         let start = self.head;
         let end = self.granted.min(start.saturating_add(max as u64));
         if self.tap.is_some() {
-            return self.take_each_clone(end, f);
+            return self.take_each_clone(end, count, f);
         }
         while self.head < end {
             let stop = end.min(self.published + self.quarter);
@@ -148,7 +158,7 @@ impl<T> Consumer<T> {
                 // SAFETY: as in `take`: head < granted, and counted as taken before `f` runs.
                 let value = unsafe { slots.read(self.head) };
                 self.head += 1;
-                f(value);
+                f(count(), value);
             }
             if self.head == self.published + self.quarter {
                 self.give_back();
@@ -157,13 +167,18 @@ impl<T> Consumer<T> {
         (self.head - start) as usize
     }
 
-    fn take_each_clone(&mut self, end: u64, mut f: impl FnMut(T)) -> usize {
+    fn take_each_clone<N>(
+        &mut self,
+        end: u64,
+        mut count: impl FnMut() -> N,
+        mut f: impl FnMut(N, T),
+    ) -> usize {
         let mut taken = 0;
         while self.head < end {
             // Nothing is being read while `f` runs: a member that is stuck there can be removed.
-            let Some(value) = self.take_clone() else { break };
+            let Some((number, value)) = self.take_clone(&mut count) else { break };
             taken += 1;
-            f(value);
+            f(number, value);
             if self.head == self.published + self.quarter {
                 self.give_back();
             }
@@ -174,7 +189,9 @@ impl<T> Consumer<T> {
     /// Lends up to `max` messages of the run to `f`, one after the other; how many. Frees their slots at each quarter.
     #[inline]
     pub(crate) fn lend_each(&mut self, max: usize, mut f: impl FnMut(&T)) -> usize {
-        let Some(tap) = &self.tap else { return self.take_each(max, |value| f(&value)) };
+        let Some(tap) = &self.tap else {
+            return self.take_each(max, || (), |(), value| f(&value));
+        };
         let start = self.head;
         let end = self.granted.min(start.saturating_add(max as u64));
         while self.head < end {
@@ -235,6 +252,20 @@ impl<T> Consumer<T> {
             tap.finish_at(self.head);
             self.lane.state.offer_room();
         }
+    }
+}
+
+/// A clone under way: if it panics, nothing is being read any more.
+struct Reading<'a> {
+    tap: &'a Tap,
+    lane: &'a LaneState,
+    head: u64,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.tap.advance(self.head);
+        self.lane.offer_room();
     }
 }
 
