@@ -250,6 +250,10 @@ impl Core {
         for change in self.changes.drain(..).chain(listed) {
             match change {
                 Change::Receiver { inbox } | Change::Leave { inbox } => port::poison(&inbox),
+                Change::Sleeper { inbox, parker } => {
+                    port::poison(&inbox);
+                    parker.wake();
+                }
                 Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {
                     lane.poison();
                     port::poison(&inbox);
@@ -264,7 +268,7 @@ impl Core {
             source.poison();
         }
         for (_, port) in &self.ports {
-            port::poison(port.inbox());
+            port.poison();
         }
     }
 }

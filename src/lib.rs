@@ -117,6 +117,7 @@ mod address;
 mod batch;
 mod engine;
 mod outbox;
+mod progress;
 mod receiver;
 mod sender;
 mod stats;
@@ -126,10 +127,12 @@ pub use clock::Seq;
 pub use drive::{Drive, Hook};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
-    AddressError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
-    SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
+    AddressError, BehindError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError,
+    SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
+    WaitTimeoutError,
 };
 pub use outbox::{Outbox, Target};
+pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver};
 pub use sender::Sender;
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};

@@ -11,6 +11,7 @@
 mod look;
 mod reader;
 mod short;
+mod ties;
 
 use std::fmt;
 use std::time::Duration;
@@ -286,6 +287,9 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         for lane in &lanes {
             // Its sender may wait for room that will not come; before any destructor runs, which might wait for it.
             lane.state().parker().wake();
+        }
+        if let Some(ties) = &mut self.look.ties {
+            ties.leave();
         }
         let inbox = self.port.inbox.clone();
         self.shared.announce(Change::Leave { inbox });

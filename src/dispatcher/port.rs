@@ -14,6 +14,8 @@ use crate::sync::{Arc, Ordering::Relaxed};
 /// One receiver, as the dispatcher sees it.
 pub(super) struct Port {
     writer: InboxWriter,
+    /// Where the receiver sleeps: at its inbox, or as part of a merge.
+    parker: Arc<Parker>,
     /// Sources that wait, with the ticket that they drew. One that has another ticket now, or none, waits no more.
     waiting: VecDeque<(usize, u64)>,
     /// Lanes that have joined and not ended.
@@ -37,6 +39,7 @@ pub(super) struct Port {
 impl Port {
     pub(super) fn new(inbox: Arc<Inbox>) -> Self {
         Self {
+            parker: inbox.parker().clone(),
             writer: InboxWriter::new(inbox),
             waiting: VecDeque::new(),
             sources: 0,
@@ -98,7 +101,18 @@ impl Port {
     /// The end of [`touch`](Self::touch): its receiver's parker, if that may be asleep.
     pub(super) fn take_touched(&mut self) -> Option<&Arc<Parker>> {
         self.touched = false;
-        Some(self.inbox().parker()).filter(|parker| parker.is_armed())
+        Some(&self.parker).filter(|parker| parker.is_armed())
+    }
+
+    /// The receiver sleeps elsewhere from now on.
+    pub(super) fn set_parker(&mut self, parker: Arc<Parker>) {
+        self.parker = parker;
+    }
+
+    /// Makes the receiver see that nothing will come, wherever it sleeps.
+    pub(super) fn poison(&self) {
+        poison(self.inbox());
+        self.parker.wake();
     }
 
     /// Hands out the rest of an ended lane past the ring: `start..end` of its lane, or of its frozen order ring.

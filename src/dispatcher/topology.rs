@@ -10,6 +10,7 @@ use crate::board::Change;
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
+use crate::park::Parker;
 use crate::sync::Arc;
 
 /// How many changes one pass applies. Those who make them never wait, so they could keep one who passes at it for
@@ -54,6 +55,7 @@ impl Core {
             Change::OutboxEnd { ring } => self.look_again(ring.state()),
             Change::TargetEnd { ring, target } => self.remove_target(&ring, target),
             Change::Leave { inbox } => self.leave(&inbox),
+            Change::Sleeper { inbox, parker } => self.move_sleeper(&inbox, parker),
         }
     }
 
@@ -135,6 +137,14 @@ impl Core {
             self.scan.add(waiting, &mut self.sources[waiting]);
         }
         self.forget_if_unused(id);
+    }
+
+    /// A receiver sleeps elsewhere. What it was handed before has woken nobody there, so this pass does.
+    fn move_sleeper(&mut self, inbox: &Inbox, parker: Arc<Parker>) {
+        let Some(id) = inbox.port() else { return };
+        let port = &mut self.ports[id];
+        port.set_parker(parker);
+        port.touch(id, &mut self.touched);
     }
 
     /// Lets go of a port whose receiver has left and that nothing names any more.
