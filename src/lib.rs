@@ -116,6 +116,7 @@ mod drive;
 mod address;
 mod batch;
 mod engine;
+mod merge;
 mod outbox;
 mod progress;
 mod receiver;
@@ -131,6 +132,7 @@ pub use error::{
     SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
     WaitTimeoutError,
 };
+pub use merge::{Merge, MergeError};
 pub use outbox::{Outbox, Target};
 pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver};

@@ -19,9 +19,9 @@
 //! *Never falls.* A receiver that was at the clock, 10, and is given 12 has handled 11, but nobody notes so until it
 //! takes 12. `reported` keeps the 10 meanwhile.
 //!
-//! *Waiting.* Progress moves with the clock and with `handled`, so one who waits for it stands in both lists (`drive.rs`
-//! has the loop, and the argument is `park`'s): the receiver publishes, passes a light barrier, and looks whether
-//! anyone watches.
+//! *Waiting.* Progress moves with the clock and with `handled`, so one who waits for it stands in both lists
+//! (`drive.rs` has the loop, and the argument is `park`'s): the receiver publishes, passes a light barrier, and looks
+//! whether anyone watches.
 
 use std::fmt;
 use std::time::Duration;

@@ -9,6 +9,7 @@
 //! On every other lane somebody else has it asked for, or has yet to give the receiver a run.
 
 mod look;
+mod part;
 mod reader;
 mod short;
 mod ties;
@@ -25,6 +26,7 @@ use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
 use crate::sync::Arc;
 use look::{Found, Look};
+pub(crate) use part::Part;
 
 /// Receives messages in the order of their numbers, and can read the clock on them.
 ///

@@ -113,21 +113,27 @@ fn behind_itself_or_another_engine_is_refused() {
     let (engine, other) = (Engine::new(), Engine::new());
     let (mut rx, mut second) = (engine.receiver::<()>(), engine.receiver::<()>());
     let own = rx.progress();
-    assert_eq!(rx.behind(&[own.clone()]), Err(BehindError::Itself));
+    let itself = rx.progress();
+    assert_eq!(rx.behind(&[itself]), Err(BehindError::Itself));
     let set = Progress::from_iter([second.progress(), own]);
-    assert_eq!(rx.behind(&[set.clone()]), Err(BehindError::Itself));
     let foreign = other.receiver::<()>().progress();
     assert_eq!(rx.behind(&[foreign]), Err(BehindError::Foreign));
     assert_eq!(rx.behind(&[]), Ok(()));
-    assert_eq!(engine.receiver::<()>().behind(&[set]), Ok(()));
+    let mut third = engine.receiver::<()>();
+    assert_eq!(third.behind(&[second.progress(), rx.progress()]), Ok(()));
+    assert_eq!(rx.behind(&[set]), Err(BehindError::Itself));
 }
 
-fn diamond(count: u64, receive: fn(&mut Receiver<u64>, &mut dyn FnMut(Seq, u64)) -> bool) {
+/// Receives once, and hands on what came; false when it has closed.
+type Receive = fn(&mut Receiver<u64>, &mut dyn FnMut(Seq, u64)) -> bool;
+
+fn diamond(count: u64, receive: Receive) {
     let engine = Engine::builder().capacity(16).build().unwrap();
     let mut stages: Vec<Receiver<u64>> = (0..4).map(|_| engine.receiver()).collect();
-    let first = stages[0].progress();
-    stages[1].behind(&[first.clone()]).unwrap();
-    stages[2].behind(&[first]).unwrap();
+    for stage in [1, 2] {
+        let first = stages[0].progress();
+        stages[stage].behind(&[first]).unwrap();
+    }
     let both = [stages[1].progress(), stages[2].progress()];
     stages[3].behind(&both).unwrap();
     let mut out = engine.outbox();

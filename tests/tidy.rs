@@ -31,6 +31,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("drive", 3),
     ("engine", 3),
     ("merge", 3),
+    ("merge", 3),
     ("outbox", 3),
     ("progress", 3),
     ("receiver", 3),

@@ -208,10 +208,19 @@ impl<T: Send + 'static> Look<T> {
     pub(super) fn caught_up_to(&mut self) -> Seq {
         // The clock first: what it covers was handed out before, so the look finds it.
         let now = self.now();
-        let now = self.ties.as_mut().map_or(now, |ties| Seq::new(ties.cut_clock(now.get())));
-        let reached = self.reader.next_number().map_or(now, |number| Seq::new(number - 1));
         // A message may be here before the clock has come to it.
-        self.told.max(reached)
+        self.told.max(self.reached(now))
+    }
+
+    /// Everything up to here, as far as is known from what is there, and from the clock, which was read before.
+    pub(super) fn reached(&mut self, clock: Seq) -> Seq {
+        let reached = self.reader.next_number().map_or_else(|| clock.get(), |number| number - 1);
+        Seq::new(self.cut_clock(reached))
+    }
+
+    /// So much of the clock may be told.
+    pub(super) fn cut_clock(&mut self, clock: u64) -> u64 {
+        self.ties.as_mut().map_or(clock, |ties| ties.cut_clock(clock))
     }
 
     fn now(&self) -> Seq {

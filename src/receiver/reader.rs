@@ -146,6 +146,13 @@ impl<T: Send + 'static> Reader<T> {
         self.inbox.count_sleep();
     }
 
+    /// As [`ask_for_attention`](Self::ask_for_attention), if there was any.
+    pub(super) fn ask_if_heard(&mut self) {
+        if !self.heard.is_empty() {
+            self.ask_for_attention();
+        }
+    }
+
     /// Whether the run at hand has something left.
     #[inline]
     pub(super) fn has_more(&self) -> bool {

@@ -84,10 +84,6 @@ impl Ties {
         if self.ahead.is_some() { self.bound } else { u64::MAX }
     }
 
-    pub(super) fn is_behind(&self) -> bool {
-        self.ahead.is_some()
-    }
-
     /// A step of a wait in which its owner sleeps at `parker`; a look has come first.
     pub(super) fn step(&mut self, step: Step, found: bool, shared: &Shared, parker: &Arc<Parker>) {
         let Some(ahead) = &self.ahead else { return };
