@@ -24,7 +24,11 @@ mod harness;
 #[cfg(loom)]
 mod heat;
 #[cfg(loom)]
+mod merge;
+#[cfg(loom)]
 mod parts;
+#[cfg(loom)]
+mod progress;
 #[cfg(loom)]
 mod promises;
 #[cfg(loom)]
@@ -43,6 +47,8 @@ fn main() -> std::process::ExitCode {
         heat::MODELS,
         waiting::MODELS,
         closing::MODELS,
+        progress::MODELS,
+        merge::MODELS,
     ]
     .concat();
     harness::main(&models)

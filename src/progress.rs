@@ -243,7 +243,9 @@ impl Tracker {
         if reported >= now {
             return reported;
         }
-        // AcqRel: passes on what `handled` showed to us; and, as above, what others saw.
-        self.reported.fetch_max(now, ord!("progress.reported.raise", AcqRel)).max(now)
+        // Release: passes on what `handled` showed to us. Another may have raised it further since the load; but what
+        // had been told before this call began was loaded.
+        self.reported.fetch_max(now, ord!("progress.reported.raise", Release));
+        now
     }
 }
