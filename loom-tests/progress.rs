@@ -12,7 +12,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "progress_is_true_beside_a_receiver",
         preemptions: 2,
-        executions_min: 30,
+        executions_min: 100,
         reaches: &["told 1", "told 2"],
         body: progress_is_true_beside_a_receiver,
     },
@@ -61,16 +61,16 @@ fn progress_is_true_beside_a_receiver() {
     let (mut elsewhere, _other) = engine.channel::<u64>();
     let progress = rx.progress();
     let done = Arc::new(AtomicU64::new(0));
-    tx.send(1).unwrap();
     let receiver = thread::spawn({
         let done = done.clone();
         move || {
+            tx.send(1).unwrap();
             elsewhere.send(2).unwrap();
             if rx.try_recv().is_ok() {
                 done.store(1, Relaxed);
             }
             assert!(rx.try_recv().is_err());
-            (rx, elsewhere)
+            (rx, tx, elsewhere)
         }
     });
     let mut before = Seq::ZERO;
@@ -84,7 +84,6 @@ fn progress_is_true_beside_a_receiver() {
         before = now;
     }
     let _ends = receiver.join().unwrap();
-    drop(tx);
 }
 
 /// One is told that the receiver was at the clock; then that is given something; another is told the same, and sees
