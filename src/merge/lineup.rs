@@ -71,14 +71,18 @@ impl<M: 'static> Lineup<M> {
         let is_tied = part.is_tied();
         self.quiet.push(self.parts.len());
         self.parts.push(Slot { part, is_tied, is_moved: false, is_finished: false });
+        self.heads.reserve(self.parts.len());
     }
 
     /// Adds those of another merge, which has slept elsewhere.
     pub(super) fn adopt(&mut self, other: Self) {
         self.parts.extend(other.parts.into_iter().map(|slot| Slot { is_moved: false, ..slot }));
         self.current = None;
+        // Room for all of them, so that nothing is allocated later.
         self.heads.clear();
+        self.heads.reserve(self.parts.len());
         self.quiet.clear();
+        self.quiet.reserve(self.parts.len());
         self.quiet.extend((0..self.parts.len()).filter(|&index| !self.parts[index].is_finished));
     }
 
