@@ -26,7 +26,11 @@ mod harness;
 #[cfg(loom)]
 mod heat;
 #[cfg(loom)]
+mod merge;
+#[cfg(loom)]
 mod parts;
+#[cfg(loom)]
+mod progress;
 #[cfg(loom)]
 mod promises;
 #[cfg(loom)]
@@ -46,6 +50,8 @@ fn main() -> std::process::ExitCode {
         waiting::MODELS,
         closing::MODELS,
         groups::MODELS,
+        progress::MODELS,
+        merge::MODELS,
     ]
     .concat();
     harness::main(&models)

@@ -63,6 +63,8 @@ pub(crate) enum Change {
     OutboxEnd { ring: Arc<OrderRing> },
     /// An outbox has removed a target; the tail of that lane says so.
     TargetEnd { ring: Arc<OrderRing>, target: u16 },
+    /// A receiver sleeps at another place from now on: it is a part of a merge.
+    Sleeper { inbox: Arc<Inbox>, parker: Arc<Parker> },
     /// A receiver has gone.
     Leave { inbox: Arc<Inbox> },
 }

@@ -35,6 +35,9 @@ impl Seq {
     /// Before the first event.
     pub const ZERO: Self = Self(0);
 
+    /// After every event: how far one has come who will handle nothing any more.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// The event with this number.
     pub const fn new(number: u64) -> Self {
         Self(number)

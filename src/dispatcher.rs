@@ -267,6 +267,10 @@ impl Core {
                     lane.poison();
                     members.iter().for_each(Membership::poison);
                 }
+                Change::Sleeper { inbox, parker } => {
+                    port::poison(&inbox);
+                    parker.wake();
+                }
                 Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {
                     lane.poison();
                     port::poison(&inbox);
@@ -281,7 +285,7 @@ impl Core {
             source.poison();
         }
         for (_, port) in &self.ports {
-            port::poison(port.inbox());
+            port.poison();
         }
     }
 }

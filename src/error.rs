@@ -65,6 +65,7 @@ impl<T> Error for SendError<T> {}
 
 /// A value that was not sent without waiting.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TrySendError<T> {
     /// There is no room now.
     Full(T),
@@ -298,6 +299,16 @@ pub enum WaitTimeoutError {
     Closed,
 }
 
+/// Why a receiver cannot be put behind others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BehindError {
+    /// It would wait for itself.
+    Itself,
+    /// One of the others is another engine's, whose numbers say nothing here.
+    Foreign,
+}
+
 impl From<RecvError> for TryRecvError {
     fn from(RecvError: RecvError) -> Self {
         Self::Closed
@@ -334,6 +345,10 @@ plain_errors! {
         Self::ZeroInbox => "an inbox holds at least one entry",
         Self::TooLarge(size) => format_args!("{size} is more than the 2^31 that a lane or an inbox can hold"),
         Self::SeqTooLarge(seq) => format_args!("numbers after {seq} could run out; start below 2^63"),
+    }
+    BehindError {
+        Self::Itself => "a receiver cannot be behind itself",
+        Self::Foreign => "the progress is that of another engine",
     }
     RecvError { Self => "receiving failed: closed" }
     TryRecvError {

@@ -6,6 +6,7 @@
 //!   waited    a lane waits for room here                       dispatcher: true, receiver: false (and a kick)
 //!   overflow  ended lanes whose rest found no room             dispatcher pushes, receiver takes all
 //!   closed    no source is left: nothing will follow           dispatcher, once
+//!   given     the number handed out last                     written under the dispatcher's lock
 //! ```
 //!
 //! An entry is a **run**: `len` messages, next to each other in one lane, with the numbers `first ..`. `lane` is
@@ -110,6 +111,17 @@ impl Rest {
     }
 }
 
+impl Run {
+    /// The number of its last message; none if it has no message.
+    fn last_seq(&self) -> Option<u64> {
+        let numbers = match self.mask {
+            0 => u64::from(self.len),
+            mask => u64::from(u64::BITS - mask.leading_zeros()),
+        };
+        (numbers > 0).then(|| self.first_seq + numbers - 1)
+    }
+}
+
 /// What the dispatcher and one receiver share.
 pub(crate) struct Inbox {
     entries: Box<[Entry]>,
@@ -130,6 +142,9 @@ pub(crate) struct Inbox {
     port: AtomicU32,
     /// Where the receiver sleeps.
     parker: Arc<Parker>,
+    /// The last number that was handed to the receiver. Written under the dispatcher's lock, read by those who ask
+    /// for its progress; in a line of its own, for both would disturb the receiver.
+    given: CachePadded<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -156,6 +171,7 @@ impl Inbox {
             joined_at: AtomicU64::new(NOT_JOINED),
             port: AtomicU32::new(NO_PORT),
             parker: Arc::new(Parker::default()),
+            given: CachePadded::new(AtomicU64::new(0)),
         })
     }
 
@@ -205,6 +221,20 @@ impl Inbox {
     pub(crate) fn port(&self) -> Option<usize> {
         // Relaxed: see `set_joined`.
         Some(self.port.load(Relaxed)).filter(|&port| port != NO_PORT).map(|port| port as usize)
+    }
+
+    /// Whatever was handed to the receiver has at most this number. To be called before the clock that covers it is
+    /// published.
+    #[inline]
+    pub(crate) fn note_given(&self, seq: u64) {
+        // Relaxed: released with the clock that covers it.
+        self.given.store(seq, Relaxed);
+    }
+
+    /// The last number that was handed to the receiver; all up to a clock that was read before this.
+    pub(crate) fn given(&self) -> u64 {
+        // Relaxed: acquired with that clock.
+        self.given.load(Relaxed)
     }
 
     pub(crate) fn forget_port(&self) {
@@ -271,6 +301,9 @@ impl InboxWriter {
         // Release: pairs with `InboxReader::next`; passes on the slots of the run, too.
         entry.run.store(word, ord!("inbox.entry.publish", Release));
         self.tail += 1;
+        if let Some(last) = run.last_seq() {
+            self.inbox.note_given(last);
+        }
     }
 
     /// Notes in the overflow list that the record of lane `key` is filled in.

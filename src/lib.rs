@@ -64,6 +64,34 @@
 //! A receiver whose messages come one by one holds the dispatcher while it waits for the next, for a microsecond at
 //! most, and numbers what its own lane has without a full pass; every thirty-second time it makes one all the same.
 //!
+//! # Receivers together
+//!
+//! The clock says how far everything is handed out. How far it is *handled*, each receiver tells:
+//! [`Receiver::progress`] is a handle for others, to be read and to be waited for; several make a barrier
+//! ([`Progress`]). A receiver that is [behind](Receiver::behind) others never overtakes them: pipelines and diamonds of
+//! stages. Threads that must wait for each other [catch up](Receiver::catch_up) first. And a [`Merge`] reads several
+//! receivers, of different types, as one stream in the order of the numbers. Whoever uses none of this pays a branch
+//! for it.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use mainspring::Engine;
+//! let engine = Engine::new();
+//! let (mut orders, mut journal) = engine.channel();
+//! let (mut copies, mut desk) = engine.channel();
+//! let journaled = journal.progress();
+//! desk.behind(&[journal.progress()])?; // nothing reaches the desk before the journal is done with what precedes it
+//!
+//! let thread = std::thread::spawn(move || journal.messages().count());
+//! orders.send_stamped("buy")?;
+//! let sent = copies.send_stamped("buy")?;
+//! assert_eq!(desk.recv()?, (sent, "buy"));
+//! assert!(journaled.now() >= sent);
+//! # drop(orders);
+//! # thread.join().unwrap();
+//! # Ok(()) }
+//! ```
+//!
 //! # Many lanes
 //!
 //! A pass looks at the *hot* lanes. When there are more than sixteen of them, one that is silent for some sixty passes
@@ -120,7 +148,9 @@ mod batch;
 mod broadcaster;
 mod engine;
 mod group;
+mod merge;
 mod outbox;
+mod progress;
 mod receiver;
 mod sender;
 mod stats;
@@ -131,11 +161,14 @@ pub use clock::Seq;
 pub use drive::{Drive, Hook};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
-    AddressError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
-    SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
+    AddressError, BehindError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError,
+    SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
+    WaitTimeoutError,
 };
 pub use group::Group;
+pub use merge::{Merge, MergeError};
 pub use outbox::{GroupTarget, Outbox, Target};
+pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};
 pub use sender::Sender;
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};

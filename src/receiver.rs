@@ -10,8 +10,10 @@
 
 mod lending;
 mod look;
+mod part;
 mod reader;
 mod short;
+mod ties;
 
 use std::fmt;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use crate::stats::Census;
 use crate::sync::Arc;
 pub use lending::Ref;
 use look::{Found, Look};
+pub(crate) use part::Part;
 
 /// Receives messages in the order of their numbers, and can read the clock on them.
 ///
@@ -325,6 +328,9 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         for Inlet { lane, .. } in &inlets {
             // Its sender may wait for room that will not come; before any destructor runs, which might wait for it.
             lane.state().parker().wake();
+        }
+        if let Some(ties) = &mut self.look.ties {
+            ties.leave();
         }
         let inbox = self.port.inbox.clone();
         self.shared.announce(Change::Leave { inbox });

@@ -140,13 +140,21 @@ impl Core {
     /// Hands a range to each member; what an ended author leaves to a full inbox goes to the overflow list.
     pub(super) fn hand_out(&mut self, members: &mut [Member], range: Range) {
         let Self { ports, touched, .. } = self;
-        for member in members.iter_mut().filter(|member| !member.in_overflow) {
+        for member in members {
             let Destination { port: port_id, key } = member.to;
             let port = &mut ports[port_id];
+            if member.in_overflow {
+                // Its record covers these already.
+                port.inbox().note_given(range.first_seq + range.len - 1);
+                continue;
+            }
             match range.rest {
                 Some((start, end)) if port.room(1) == 0 => {
                     port.overflow(&member.tap.rest, key, range.first_seq, start, end);
                     member.in_overflow = true;
+                    if range.len > 0 {
+                        port.inbox().note_given(range.first_seq + range.len - 1);
+                    }
                 }
                 _ => port.write(Run {
                     key,

@@ -174,6 +174,10 @@ impl Core {
             port.touch(to.port, touched);
         }
         *seq += len;
+        if target.in_overflow {
+            // Its record says where its numbers begin, not where they end.
+            port.inbox().note_given(*seq);
+        }
         source.stamped += len;
         target.stamped += len;
         target.lane.stamp(target.stamped, *seq);

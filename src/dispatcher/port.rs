@@ -20,6 +20,8 @@ use crate::sync::Arc;
 pub(super) struct Port {
     id: usize,
     writer: InboxWriter,
+    /// Where the receiver sleeps: at its inbox, or as part of a merge.
+    parker: Arc<Parker>,
     /// Sources that wait, by ticket. One that has another ticket now, or none, waits no more.
     waiting: VecDeque<Waiting>,
     /// Sources that broadcast to this receiver among others, once for each way,
@@ -56,6 +58,7 @@ impl Port {
     pub(super) fn new(id: usize, inbox: Arc<Inbox>) -> Self {
         let writer = InboxWriter::new(inbox);
         Self {
+            parker: writer.inbox().parker().clone(),
             id,
             kept: writer.spare(),
             writer,
@@ -163,7 +166,18 @@ impl Port {
     /// The end of [`touch`](Self::touch): its receiver's parker, if that may be asleep.
     pub(super) fn take_touched(&mut self) -> Option<&Arc<Parker>> {
         self.touched = false;
-        Some(self.inbox().parker()).filter(|parker| parker.is_armed())
+        Some(&self.parker).filter(|parker| parker.is_armed())
+    }
+
+    /// The receiver sleeps elsewhere from now on.
+    pub(super) fn set_parker(&mut self, parker: Arc<Parker>) {
+        self.parker = parker;
+    }
+
+    /// Makes the receiver see that nothing will come, wherever it sleeps.
+    pub(super) fn poison(&self) {
+        poison(self.inbox());
+        self.parker.wake();
     }
 
     /// Hands out the rest of an ended lane past the ring: `start..end` of its lane, or of its frozen order ring.

@@ -10,6 +10,7 @@
 
 use super::Core;
 use super::source::Phase;
+use crate::inbox::Inbox;
 use crate::lane::LaneState;
 
 /// What came of the short way.
@@ -26,7 +27,7 @@ pub(crate) enum Short {
 impl Core {
     /// Stamps what is in a lane. To be called by its receiver, which has nothing left to read in its inbox.
     #[inline]
-    pub(crate) fn stamp_own(&mut self, lane: &LaneState) -> Short {
+    pub(crate) fn stamp_own(&mut self, lane: &LaneState, inbox: &Inbox) -> Short {
         let Some(source) = lane.id().and_then(|id| self.sources.get_mut(id as usize)) else {
             return Short::Pass;
         };
@@ -44,6 +45,7 @@ impl Core {
         source.spoke = self.passes;
         self.short_ways += 1;
         lane.stamp(seen, self.seq);
+        inbox.note_given(self.seq);
         self.clock.publish(&self.board.clock, self.seq, 0);
         Short::Run { len, first_seq }
     }

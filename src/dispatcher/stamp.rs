@@ -71,6 +71,9 @@ impl Core {
             });
         } else {
             port.overflow(&lane.rest, to.key, *seq + 1, source.stamped, source.seen);
+            if len > 0 {
+                port.inbox().note_given(*seq + len);
+            }
         }
         port.touch(to.port, touched);
         *seq += len;

@@ -11,6 +11,8 @@ use crate::board::{Change, Membership};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
+use crate::park::Parker;
+use crate::sync::Arc;
 
 /// How many changes one pass applies. Those who make them never wait, so they could keep one who passes at it for
 /// ever; between passes they find the core free, and apply them themselves.
@@ -77,6 +79,7 @@ impl Core {
             Change::OutboxEnd { ring } => self.has_ended(ring.state()),
             Change::TargetEnd { ring, target } => self.remove_target(&ring, target),
             Change::Leave { inbox } => self.leave(&inbox),
+            Change::Sleeper { inbox, parker } => self.move_sleeper(&inbox, parker),
         }
     }
 
@@ -157,6 +160,14 @@ impl Core {
             self.drop_member(broadcaster, id);
         }
         self.forget_if_unused(id);
+    }
+
+    /// A receiver sleeps elsewhere. What it was handed before has woken nobody there, so this pass does.
+    fn move_sleeper(&mut self, inbox: &Inbox, parker: Arc<Parker>) {
+        let Some(id) = inbox.port() else { return };
+        let port = &mut self.ports[id];
+        port.set_parker(parker);
+        port.touch(id, &mut self.touched);
     }
 
     /// Lets go of a port whose receiver has left and that nothing names any more.

@@ -1,6 +1,7 @@
 //! A look: what is there for a receiver, with the clock and the end.
 
 use super::reader::Reader;
+use super::ties::Ties;
 use super::{Event, Seq};
 use crate::address::Port;
 use crate::drive::{Shared, Step};
@@ -23,13 +24,15 @@ pub(super) struct Look<T> {
     ended: bool,
     /// How often it has gone the short way, if it may.
     pub(super) trips: Option<u32>,
+    /// What others know of the receiver, and what it waits for of others.
+    pub(super) ties: Option<Box<Ties>>,
 }
 
 impl<T: Send + 'static> Look<T> {
     pub(super) fn new(shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
         let reader = Reader::new(shared.clone(), port);
         let trips = shared.is_direct().then_some(0);
-        Self { shared, reader, told: Seq::ZERO, ended: false, trips }
+        Self { shared, reader, told: Seq::ZERO, ended: false, trips, ties: None }
     }
 
     pub(super) fn told(&self) -> Seq {
@@ -42,14 +45,22 @@ impl<T: Send + 'static> Look<T> {
 
     #[inline]
     pub(super) fn take(&mut self) -> Option<(Seq, T)> {
-        let message = self.reader.take()?;
-        self.told = message.0;
-        Some(message)
+        loop {
+            if let message @ Some(_) = self.take_of_run() {
+                return message;
+            }
+            if !self.find_run() {
+                return None;
+            }
+        }
     }
 
     /// As [`take`](Self::take), of the run at hand.
     #[inline]
     pub(super) fn take_of_run(&mut self) -> Option<(Seq, T)> {
+        if self.ties.is_some() && !self.may_take_of_run() {
+            return None;
+        }
         let message = self.reader.take_of_run()?;
         self.told = message.0;
         Some(message)
@@ -57,7 +68,7 @@ impl<T: Send + 'static> Look<T> {
 
     #[inline]
     pub(super) fn begin_lending(&mut self) -> bool {
-        self.reader.begin_lending()
+        (self.ties.is_none() || self.may_take_of_run()) && self.reader.begin_lending()
     }
 
     #[inline]
@@ -69,6 +80,9 @@ impl<T: Send + 'static> Look<T> {
     }
 
     pub(super) fn lend_batch(&mut self, max: usize, mut f: impl FnMut(Seq, &T)) -> usize {
+        if self.ties.is_some() {
+            return self.lend_one_by_one(max, f);
+        }
         let told = &mut self.told;
         self.reader.lend_batch(max, |seq, value| {
             *told = seq;
@@ -76,7 +90,24 @@ impl<T: Send + 'static> Look<T> {
         })
     }
 
+    fn lend_one_by_one(&mut self, max: usize, mut f: impl FnMut(Seq, &T)) -> usize {
+        let mut taken = 0;
+        while taken < max && self.find_run() {
+            if self.begin_lending()
+                && let Some((seq, lent)) = self.lend()
+            {
+                taken += 1;
+                f(seq, &lent);
+            }
+        }
+        self.ask();
+        taken
+    }
+
     pub(super) fn take_batch(&mut self, max: usize, mut f: impl FnMut(Seq, T)) -> usize {
+        if self.ties.is_some() {
+            return self.take_batch_up_to(max, u64::MAX, f);
+        }
         let told = &mut self.told;
         self.reader.take_batch(max, |seq, value| {
             *told = seq;
@@ -84,16 +115,80 @@ impl<T: Send + 'static> Look<T> {
         })
     }
 
+    /// As [`take_batch`](Self::take_batch), of those with numbers up to `until`. Each is handled when `f` has returned.
+    pub(super) fn take_batch_up_to(
+        &mut self,
+        max: usize,
+        until: u64,
+        mut f: impl FnMut(Seq, T),
+    ) -> usize {
+        let mut taken = 0;
+        while taken < max && self.find_run() {
+            let Self { reader, told, ties, .. } = self;
+            let until = ties.as_ref().map_or(until, |ties| until.min(ties.bound()));
+            let more = reader.take_batch_up_to(max - taken, until, |seq, value| {
+                if let Some(ties) = ties {
+                    ties.publish(seq.get() - 1);
+                }
+                *told = seq;
+                f(seq, value);
+            });
+            if more == 0 {
+                break;
+            }
+            taken += more;
+        }
+        self.ask();
+        taken
+    }
+
     /// Whether there is a message, or the news that none will come.
     pub(super) fn for_run(&mut self) -> Option<Found<()>> {
-        if self.reader.find_run() {
+        if self.find_run() {
             return Some(Found::Something(()));
         }
         if !self.is_closed() {
             return None;
         }
         // Closed was read after the look that found nothing: only now is nothing final.
-        Some(if self.reader.find_run() { Found::Something(()) } else { Found::Closed })
+        if !self.reader.find_run() {
+            return Some(Found::Closed);
+        }
+        self.find_run().then_some(Found::Something(()))
+    }
+
+    /// Whether there is a message that may be handed out. What was told before is handled.
+    #[inline]
+    pub(super) fn find_run(&mut self) -> bool {
+        if self.ties.is_some() {
+            self.peek().is_some_and(|next| self.allows(next))
+        } else {
+            self.reader.find_run()
+        }
+    }
+
+    /// The number of the next message that is there, whether or not it may be handed out. As
+    /// [`find_run`](Self::find_run) otherwise.
+    pub(super) fn peek(&mut self) -> Option<u64> {
+        self.ask();
+        self.reader.next_number()
+    }
+
+    /// What was told before is handled.
+    pub(super) fn ask(&mut self) {
+        if let Some(ties) = &mut self.ties {
+            ties.ask(self.told);
+        }
+    }
+
+    /// Whether the next message, which has this number, may be handed out.
+    pub(super) fn allows(&mut self, number: u64) -> bool {
+        self.ties.as_mut().is_none_or(|ties| ties.allows(number))
+    }
+
+    fn may_take_of_run(&mut self) -> bool {
+        self.ask();
+        self.reader.has_more() && self.find_run()
     }
 
     /// The message that is there, or the clock if it has news, or that nothing will come.
@@ -104,6 +199,8 @@ impl<T: Send + 'static> Look<T> {
         if let Some((seq, value)) = self.take() {
             return Some(Found::Something(Event::Message(seq, value)));
         }
+        let (now, closed) =
+            if self.ties.is_some() { self.hold_back(now, closed) } else { (now, closed) };
         let joined = || self.reader.inbox().joined_at().map_or(now, Seq::new);
         let news = now > self.told && now > joined() && !self.ended;
         self.ended = closed;
@@ -114,13 +211,57 @@ impl<T: Send + 'static> Look<T> {
         closed.then_some(Found::Closed)
     }
 
+    /// So much of the clock and of the end is to be told, when no message may be handed out.
+    fn hold_back(&mut self, now: Seq, closed: bool) -> (Seq, bool) {
+        let Some(ties) = &mut self.ties else { return (now, closed) };
+        let cut = Seq::new(ties.cut_clock(now.get()));
+        match self.reader.next_number() {
+            Some(number) => (cut.min(Seq::new(number - 1)), false),
+            None => (cut, closed),
+        }
+    }
+
+    /// Whether something up to `seq` can be taken now (false), or all of it was, and the clock has come there (true).
+    pub(super) fn for_caught_up(&mut self, seq: Seq) -> Option<Found<bool>> {
+        // The clock and the end first: see `for_event`.
+        let closed = self.is_closed();
+        let mut now = self.now();
+        let next = self.peek();
+        if next.is_some_and(|number| number <= seq.get()) {
+            return self.find_run().then_some(Found::Something(false));
+        }
+        if let Some(ties) = &mut self.ties {
+            now = now.min(Seq::new(ties.cut_clock(now.get().min(seq.get()))));
+        }
+        if now >= seq {
+            return Some(Found::Something(true));
+        }
+        (closed && next.is_none()).then_some(Found::Closed)
+    }
+
+    /// The receiver knows that it has received everything up to `seq`, and has handled it.
+    pub(super) fn tell(&mut self, seq: Seq) {
+        self.told = self.told.max(seq);
+        self.ask();
+    }
+
     /// Everything up to here that was meant for the receiver, it has received.
     pub(super) fn caught_up_to(&mut self) -> Seq {
         // The clock first: what it covers was handed out before, so the look finds it.
         let now = self.now();
-        let reached = self.reader.next_number().map_or(now, |number| Seq::new(number - 1));
         // A message may be here before the clock has come to it.
-        self.told.max(reached)
+        self.told.max(self.reached(now))
+    }
+
+    /// Everything up to here, as far as is known from what is there, and from the clock, which was read before.
+    pub(super) fn reached(&mut self, clock: Seq) -> Seq {
+        let reached = self.reader.next_number().map_or_else(|| clock.get(), |number| number - 1);
+        Seq::new(self.cut_clock(reached))
+    }
+
+    /// So much of the clock may be told.
+    pub(super) fn cut_clock(&mut self, clock: u64) -> u64 {
+        self.ties.as_mut().map_or(clock, |ties| ties.cut_clock(clock))
     }
 
     fn now(&self) -> Seq {
@@ -134,12 +275,17 @@ impl<T: Send + 'static> Look<T> {
         step: Step,
         find: impl Fn(&mut Self) -> Option<Found<R>>,
     ) -> Option<Found<R>> {
-        match step {
+        let found = match step {
             Step::Look => find(self),
             Step::Arm => {
                 self.reader.ask_for_attention();
                 None
             }
+        };
+        if let Some(ties) = &mut self.ties {
+            let parker = self.reader.inbox().parker();
+            ties.step(step, found.is_some(), &self.shared, parker);
         }
+        found
     }
 }

@@ -84,20 +84,7 @@ impl<T: Send + 'static> Reader<T> {
         self.inbox.inbox()
     }
 
-    /// The next message that is there, with its number; its slot is given back.
-    #[inline]
-    pub(super) fn take(&mut self) -> Option<(Seq, T)> {
-        loop {
-            if let message @ Some(_) = self.take_of_run() {
-                return message;
-            }
-            if !self.find_run() {
-                return None;
-            }
-        }
-    }
-
-    /// The next message of the run at hand.
+    /// The next message of the run at hand; its slot is given back.
     #[inline]
     pub(super) fn take_of_run(&mut self) -> Option<(Seq, T)> {
         let Current { lane, numbers, .. } = self.current.as_mut()?;
@@ -143,6 +130,28 @@ impl<T: Send + 'static> Reader<T> {
         taken
     }
 
+    /// As [`take_batch`](Self::take_batch), of those with numbers up to `until`.
+    pub(super) fn take_batch_up_to(
+        &mut self,
+        max: usize,
+        until: u64,
+        mut f: impl FnMut(Seq, T),
+    ) -> usize {
+        let batch = Batch { reader: self };
+        let mut taken = 0;
+        while taken < max && batch.reader.find_run() {
+            let Some(Current { lane, numbers, .. }) = &mut batch.reader.current else { break };
+            let most = usize::try_from(numbers.up_to(until)).unwrap_or(usize::MAX);
+            if most == 0 {
+                break;
+            }
+            let most = most.min(max - taken);
+            taken += lane.take_each(most, || Seq::new(numbers.next()), &mut f);
+            lane.give_back();
+        }
+        taken
+    }
+
     /// Wants to hear of the next message of each lane that it had a run of since it last slept.
     pub(super) fn ask_for_attention(&mut self) {
         for key in self.heard.drain(..) {
@@ -154,6 +163,13 @@ impl<T: Send + 'static> Reader<T> {
             }
         }
         self.inbox.count_sleep();
+    }
+
+    /// As [`ask_for_attention`](Self::ask_for_attention), if there was any.
+    pub(super) fn ask_if_heard(&mut self) {
+        if !self.heard.is_empty() {
+            self.ask_for_attention();
+        }
     }
 
     /// Whether the run at hand has something left.
@@ -336,7 +352,7 @@ impl<T: Send + 'static> Reader<T> {
         }
         let Current { lane, .. } = self.current.as_ref()?;
         debug_assert!(!lane.has_more(), "what is at hand comes first");
-        let (len, first_seq) = match core.stamp_own(lane.state()) {
+        let (len, first_seq) = match core.stamp_own(lane.state(), self.inbox.inbox()) {
             Short::Run { len, first_seq } => (len, first_seq),
             Short::Nothing => return None,
             Short::Pass => return Some(false),
@@ -383,6 +399,15 @@ impl Numbers {
         let number = self.next + u64::from(self.mask.trailing_zeros());
         self.mask &= self.mask - 1;
         number
+    }
+
+    /// How many of the next ones are at most `until`, as far as they are adjacent.
+    fn up_to(&mut self, until: u64) -> u64 {
+        let next = self.peek();
+        match self.mask == 0 && self.walk.is_none() {
+            true => until.saturating_add(1).saturating_sub(next),
+            false => u64::from(next <= until),
+        }
     }
 
     fn peek(&mut self) -> u64 {

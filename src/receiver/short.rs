@@ -24,7 +24,7 @@ impl<T: Send + 'static> Look<T> {
             // Whatever it has found is at hand now, or in the inbox.
             self.hold(1);
         }
-        self.reader.has_more() || self.reader.find_run()
+        (self.ties.is_none() && self.reader.has_more()) || self.find_run()
     }
 
     /// Looks for a while. None if the wait has to go on, with a full pass.

@@ -94,7 +94,7 @@ impl Script {
                     assert!(end.rx.is_none(), "it has not gone");
                     break;
                 }
-                Err(TrySendError::UnknownTarget(_)) => panic!("it was not removed"),
+                Err(_) => panic!("it was not removed"),
             }
         }
         true

@@ -211,6 +211,7 @@ fn try_sent<C: Cargo>(result: Result<(), TrySendError<C>>) -> Sent {
         Err(TrySendError::Full(cargo)) => Sent::Full(cargo.unload()),
         Err(TrySendError::Closed(cargo)) => Sent::Closed(cargo.unload()),
         Err(TrySendError::UnknownTarget(cargo)) => Sent::UnknownTarget(cargo.unload()),
+        Err(_) => unreachable!("no group is sent to"),
     }
 }
 
