@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::clock::ClockCell;
+use crate::given::Given;
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
@@ -28,7 +29,7 @@ impl Board {
     /// An empty engine whose clock stands at `seq`.
     pub(crate) fn new(seq: u64) -> Self {
         Self {
-            topology: Topology::default(),
+            topology: Topology { promised: AtomicU64::new(seq), ..Topology::default() },
             ready: ReadySet::default(),
             clock: ClockCell::new(seq),
             waiters: ClockWaiters::default(),
@@ -42,6 +43,8 @@ pub(crate) enum Change {
     Receiver { inbox: Arc<Inbox> },
     /// A sender begins. The receiver knows its lane as `key`.
     Lane { lane: Arc<LaneState>, inbox: Arc<Inbox>, key: u32 },
+    /// A forwarder begins.
+    Forwarder { given: Arc<Given>, inbox: Arc<Inbox>, key: u32 },
     /// An outbox begins.
     Outbox { ring: Arc<OrderRing> },
     /// An outbox adds a target, which its order ring calls `target`.
@@ -60,6 +63,8 @@ pub(crate) enum Change {
 #[derive(Default)]
 pub(crate) struct Topology {
     generation: AtomicU64,
+    /// Of a follower: how far passes settle, whatever comes. Read and written under the list's lock.
+    promised: AtomicU64,
     changes: Mutex<VecDeque<Change>>,
 }
 
@@ -86,9 +91,25 @@ impl Topology {
         if to.is_closed() {
             return None;
         }
+        if let Change::Forwarder { given, .. } = &change {
+            // Relaxed: under the list's lock. No pass promises more before it has applied this change.
+            given.state().waive(self.promised.load(Relaxed));
+        }
         changes.push_back(change);
         self.raise();
         Some(changes.len())
+    }
+
+    /// Promises that a follower settles everything up to `seq`, unless the list has changed since `generation`: a
+    /// forwarder may have joined meanwhile, for which less was promised.
+    pub(crate) fn promise(&self, seq: u64, generation: u64) -> bool {
+        let _changes = self.changes.lock();
+        let unchanged = self.generation() == generation;
+        if unchanged {
+            // Relaxed: under the list's lock.
+            self.promised.store(seq, Relaxed);
+        }
+        unchanged
     }
 
     /// Moves the list into `changes`, which is empty, and returns the generation that it brings about.

@@ -102,6 +102,7 @@ mod clock;
 #[expect(unsafe_code, reason = "the cell behind the lock word")]
 mod combine;
 mod error;
+mod given;
 mod inbox;
 mod lane;
 mod order;
@@ -116,6 +117,8 @@ mod drive;
 mod address;
 mod batch;
 mod engine;
+mod follower;
+mod forwarder;
 mod outbox;
 mod receiver;
 mod sender;
@@ -129,6 +132,9 @@ pub use error::{
     AddressError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
     SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
 };
+pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
+pub use follower::{Follower, FollowerBuilder, FollowerOptions};
+pub use forwarder::Forwarder;
 pub use outbox::{Outbox, Target};
 pub use receiver::{Event, Messages, Receiver};
 pub use sender::Sender;

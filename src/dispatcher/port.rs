@@ -117,6 +117,15 @@ impl Port {
         self.writer.overflow(key, &lane.rest.next);
     }
 
+    /// Hands out a run of a forwarder, past the ring if that is full.
+    pub(super) fn write_or_spill(&mut self, run: Run) {
+        if self.room() > 0 {
+            self.writer.write(run);
+        } else {
+            self.writer.spill(run);
+        }
+    }
+
     /// Puts a source at the end of those that wait.
     pub(super) fn enqueue(&mut self, id: usize, source: &mut Source, ticket: u64) {
         source.phase = Phase::Waiting { ticket };

@@ -25,6 +25,7 @@ impl Core {
                 match &self.sources[id].kind {
                     Kind::Lane { .. } => self.turn_of_lane(id, served),
                     Kind::Outbox(_) => self.turn_of_outbox(id, served),
+                    Kind::Forwarder(_) => unreachable!("a follower merges"),
                 }
             });
         }
@@ -95,7 +96,7 @@ impl Core {
     }
 
     /// Lets go of a lane, which is stamped to its end or whose receiver has gone.
-    fn release_lane(&mut self, id: usize, port: usize) {
+    pub(super) fn release_lane(&mut self, id: usize, port: usize) {
         let source = self.sources.remove(id);
         source.state().release();
         self.scan.has_left();

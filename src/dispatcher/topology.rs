@@ -44,6 +44,10 @@ impl Core {
                 Some(to) => self.add_source(Kind::Lane { lane, to }),
                 None => lane.release(),
             },
+            Change::Forwarder { given, inbox, key } => match self.connect(&inbox, key) {
+                Some(to) => self.add_forwarder(given, to),
+                None => given.state().release(),
+            },
             Change::Outbox { ring } => {
                 self.add_source(Kind::Outbox(Outlets { ring, targets: Vec::new() }));
             }
@@ -64,7 +68,7 @@ impl Core {
         Some(Destination { port, key })
     }
 
-    fn add_source(&mut self, kind: Kind) {
+    pub(super) fn add_source(&mut self, kind: Kind) {
         let entry = self.sources.vacant_entry();
         let id = entry.key();
         let cools = self.board.ready.admit(id);
@@ -134,6 +138,7 @@ impl Core {
         while let Some(waiting) = port.next_waiting(&self.sources) {
             self.scan.add(waiting, &mut self.sources[waiting]);
         }
+        self.abandon(id);
         self.forget_if_unused(id);
     }
 
