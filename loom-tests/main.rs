@@ -20,6 +20,8 @@ fn main() {}
 #[cfg(loom)]
 mod closing;
 #[cfg(loom)]
+mod follower;
+#[cfg(loom)]
 mod harness;
 #[cfg(loom)]
 mod heat;
@@ -43,6 +45,7 @@ fn main() -> std::process::ExitCode {
         heat::MODELS,
         waiting::MODELS,
         closing::MODELS,
+        follower::MODELS,
     ]
     .concat();
     harness::main(&models)
