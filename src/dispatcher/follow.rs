@@ -20,9 +20,9 @@
 //! settled, and that it is not. The receiver kicks when there is room. An ended forwarder never waits for room: what is
 //! its turn goes past the ring.
 //!
-//! *WANT.* Whoever sleeps in a follower may wait for any forwarder, so all are listed as waiting for the clock. WANT is
-//! cleared in passes that can move the clock, which wakes them, before anything is handed out; and set for all by a
-//! pass that has moved nothing while somebody sleeps.
+//! *WANT.* Whoever sleeps in a follower may wait for any forwarder, so all are listed as waiting for the clock. A pass
+//! that can move the clock, which wakes them, clears WANT of the hot forwarders that have spoken since the last one
+//! did, before anything is handed out; a pass that has moved nothing while somebody sleeps sets it for all.
 //!
 //! Which source is next, and how far it may go, is decided in [`Core::merge`]; what it takes to hand a run to a
 //! destination, in [`Core::has_room`] and [`Core::hand_out`].
@@ -36,7 +36,7 @@ use std::collections::binary_heap::PeekMut;
 use slab::Slab;
 
 use super::Core;
-use super::source::{Destination, Forwarding, Kind, Source};
+use super::source::{Destination, Forwarding, Kind, Phase, Source};
 use crate::given::{Given, Span};
 use crate::inbox::Run;
 use crate::sync::Arc;
@@ -51,6 +51,8 @@ pub(super) struct Merge {
     bounds: Queue,
     /// Those that have something to hand out, by its number.
     heads: Queue,
+    /// Those that had something to say since the clock moved.
+    heard: Vec<usize>,
     /// Those whose receiver has gone.
     abandoned: Vec<usize>,
 }
@@ -72,6 +74,7 @@ impl Merge {
             highest: start,
             bounds: Queue::new(),
             heads: Queue::new(),
+            heard: Vec::new(),
             abandoned: Vec::new(),
         }
     }
@@ -103,18 +106,28 @@ impl Core {
         for &id in &work {
             self.note(&mut merge, id);
         }
-        let limit = self.promise(&mut merge);
-        for id in work.drain(..) {
-            if limit > self.seq
-                && let Some(source) = self.sources.get(id)
-            {
-                source.state().clear_want();
-            }
-        }
+        work.clear();
         self.work = work;
+        let limit = self.promise(&mut merge);
+        if limit > self.seq {
+            self.clear_wants(&mut merge);
+        }
         let settled = self.hand_out_up_to(&mut merge, limit);
         self.seq = self.seq.max(settled);
         self.merge = Some(merge);
+    }
+
+    /// Those who wait are about to be told, and will ask again.
+    fn clear_wants(&mut self, merge: &mut Merge) {
+        for id in merge.heard.drain(..) {
+            let Some(source) = self.sources.get_mut(id) else { continue };
+            let Kind::Forwarder(forwarding) = &mut source.kind else { continue };
+            forwarding.is_heard = false;
+            // One that goes cold, or is, keeps it.
+            if source.phase == Phase::Hot {
+                source.state().clear_want();
+            }
+        }
     }
 
     /// Takes in what a forwarder has published.
@@ -122,6 +135,9 @@ impl Core {
         let Some(source) = self.sources.get_mut(id) else { return };
         let Kind::Forwarder(forwarding) = &mut source.kind else { return };
         merge.highest = merge.highest.max(forwarding.passed);
+        if !std::mem::replace(&mut forwarding.is_heard, true) {
+            merge.heard.push(id);
+        }
         if source.stamped == source.seen {
             if source.ended {
                 self.finish(id);
@@ -253,6 +269,7 @@ impl Core {
             waived: promised,
             ticket,
             is_queued: false,
+            is_heard: false,
             is_stalled: false,
         })));
         let Self { merge: Some(merge), sources, .. } = self else { return };

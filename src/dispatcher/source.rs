@@ -65,6 +65,8 @@ pub(super) struct Forwarding {
     pub(super) ticket: u64,
     /// It stands in the queue of those that have something to hand out.
     pub(super) is_queued: bool,
+    /// It stands in the list of those that had something to say since the clock moved.
+    pub(super) is_heard: bool,
     /// It holds up the merge, because its destination is full.
     pub(super) is_stalled: bool,
 }
