@@ -9,8 +9,8 @@ use crate::harness::{Model, reach};
 pub const MODELS: &[Model] = &[
     Model {
         name: "a_receiver_hears_of_the_other_forwarder",
-        preemptions: 2,
-        executions_min: 100_000,
+        preemptions: 1,
+        executions_min: 1000,
         reaches: &[],
         body: a_receiver_hears_of_the_other_forwarder,
     },

@@ -40,8 +40,8 @@ use crate::sync::Arc;
 ///
 /// # Joining and leaving
 ///
-/// A forwarder joins at what is settled then: lower numbers are [late](crate::ForwardReason::Late) for it. From its
-/// joining on nothing above is settled unless it has come as far. So who is to forward from the beginning has its
+/// A forwarder joins at what is settled then: that and lower numbers are [late](crate::ForwardReason::Late) for it,
+/// also where a full inbox keeps the clock from what is bound to be settled. From its joining on nothing above is settled unless it has come as far. So who is to forward from the beginning has its
 /// forwarder before anyone forwards. A forwarder that is dropped, or whose receiver has gone, holds back nothing any
 /// more; what it had forwarded is delivered in its turn. When all have gone, everything they forwarded is delivered,
 /// the clock goes to the highest number that any of them had come to, and the receivers close.

@@ -77,6 +77,12 @@
 //! many lanes, also at a full inbox. Up to 262,144 lanes and outboxes of an engine can be cold; each one beyond stays
 //! hot, and costs every pass a look.
 //!
+//! # Composition
+//!
+//! A [`Follower`] delivers in an order that is given elsewhere: threads that receive from an engine forward what they
+//! make of it, with the numbers it has, and say how far they have come; receivers further down get all of it in the one
+//! order again, and read a clock that means the same. Followers can follow followers.
+//!
 //! # Statistics
 //!
 //! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs

@@ -16,9 +16,9 @@ pub enum ForwardReason {
         /// What this forwarder has come to.
         last: Seq,
     },
-    /// The number is not above `settled`, which was settled when this forwarder joined.
+    /// The number is not above `settled`, which was settled, or bound to be, when this forwarder joined.
     Late {
-        /// How far everything was settled.
+        /// How far everything was settled, or bound to be.
         settled: Seq,
     },
     /// Another forwarder has forwarded this number to this receiver.
