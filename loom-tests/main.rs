@@ -20,6 +20,8 @@ fn main() {}
 #[cfg(loom)]
 mod closing;
 #[cfg(loom)]
+mod follower;
+#[cfg(loom)]
 mod groups;
 #[cfg(loom)]
 mod harness;
@@ -52,6 +54,7 @@ fn main() -> std::process::ExitCode {
         groups::MODELS,
         progress::MODELS,
         merge::MODELS,
+        follower::MODELS,
     ]
     .concat();
     harness::main(&models)

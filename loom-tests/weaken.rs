@@ -34,6 +34,10 @@ const SURVIVORS: &[(&str, &str)] = &[
         "the light barrier before it is a fence here, and none in the product",
     ),
     (
+        "lane.waived.publish=Relaxed",
+        "the light barrier before it is a fence here, and none in the product",
+    ),
+    (
         "park.disarm=Relaxed",
         "shows a baton to one who has just found what it looked for: more kicks than a model makes",
     ),

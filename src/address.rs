@@ -13,6 +13,7 @@ use slab::Slab;
 use crate::board::Change;
 use crate::drive::Shared;
 use crate::error::AddressError;
+use crate::given::Forwarded;
 use crate::inbox::{Inbox, LANES_MAX, Rest};
 use crate::lane::Counts;
 use crate::order::OrderRing;
@@ -78,6 +79,8 @@ pub(crate) struct Port<T> {
     pub(crate) name: Option<Box<str>>,
     /// The capacity of the lanes to it.
     pub(crate) capacity: usize,
+    /// In a follower: which numbers it is to have.
+    pub(crate) forwarded: Forwarded,
     lanes: Mutex<Table<T>>,
     /// Messages of groups that it was removed from before it had received them.
     missed: AtomicU64,
@@ -119,8 +122,8 @@ struct Table<T> {
 impl<T: Send + 'static> Port<T> {
     pub(crate) fn new(name: Option<Box<str>>, capacity: usize, inbox: usize) -> Arc<Self> {
         let lanes = Mutex::new(Table { gone: false, lanes: Slab::new(), past: 0 });
-        let (inbox, missed) = (Inbox::new(inbox), AtomicU64::new(0));
-        Arc::new(Self { inbox, name, capacity, lanes, missed })
+        let (inbox, forwarded) = (Inbox::new(inbox), Forwarded::default());
+        Arc::new(Self { inbox, name, capacity, forwarded, lanes, missed: AtomicU64::new(0) })
     }
 
     /// Makes a lane to this receiver and announces it by the change that `joining` makes of its key.

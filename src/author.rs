@@ -142,7 +142,7 @@ impl<T: Send + 'static> Author<T> {
         }
     }
 
-    pub(crate) fn stamped(&mut self) -> Result<Seq, StampedError> {
+    pub(crate) fn stamped(&self) -> Result<Seq, StampedError> {
         let producer = &self.producer;
         let (state, tail) = (producer.state(), producer.tail());
         if tail == 0 {

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::clock::ClockCell;
+use crate::given::Given;
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
@@ -29,7 +30,7 @@ impl Board {
     /// An empty engine whose clock stands at `seq`.
     pub(crate) fn new(seq: u64) -> Self {
         Self {
-            topology: Topology::default(),
+            topology: Topology { promised: AtomicU64::new(seq), ..Topology::default() },
             ready: ReadySet::default(),
             clock: ClockCell::new(seq),
             waiters: ClockWaiters::default(),
@@ -50,6 +51,8 @@ pub(crate) enum Change {
     Members { memberships: Vec<Membership> },
     /// Members leave.
     MembersEnd { memberships: Vec<Membership> },
+    /// A forwarder begins.
+    Forwarder { given: Arc<Given>, inbox: Arc<Inbox>, key: u32 },
     /// An outbox begins.
     Outbox { ring: Arc<OrderRing> },
     /// An outbox adds a target, which its order ring calls `target`.
@@ -94,6 +97,8 @@ impl Membership {
 #[derive(Default)]
 pub(crate) struct Topology {
     generation: AtomicU64,
+    /// Of a follower: how far passes settle, whatever comes. Read and written under the list's lock.
+    promised: AtomicU64,
     changes: Mutex<VecDeque<Change>>,
 }
 
@@ -120,6 +125,10 @@ impl Topology {
         if to.is_closed() {
             return None;
         }
+        if let Change::Forwarder { given, .. } = &change {
+            // Relaxed: under the list's lock. No pass promises more before it has applied this change.
+            given.state().waive(self.promised.load(Relaxed));
+        }
         changes.push_back(change);
         self.raise();
         Some(changes.len())
@@ -138,6 +147,18 @@ impl Topology {
         changes.push_back(make(memberships));
         self.raise();
         changes.len()
+    }
+
+    /// Promises that a follower settles everything up to `seq`, unless the list has changed since `generation`: a
+    /// forwarder may have joined meanwhile, for which less was promised.
+    pub(crate) fn promise(&self, seq: u64, generation: u64) -> bool {
+        let _changes = self.changes.lock();
+        let unchanged = self.generation() == generation;
+        if unchanged {
+            // Relaxed: under the list's lock.
+            self.promised.store(seq, Relaxed);
+        }
+        unchanged
     }
 
     /// Moves the list into `changes`, which is empty, and returns the generation that it brings about.

@@ -19,9 +19,11 @@
 //!
 //! The parts: [`source`] what is numbered (lanes and outboxes), [`heat`] which of them a pass looks at, [`port`] where
 //! it goes (inboxes and who waits for room), [`stamp`] a turn, [`outbox`] a turn of an outbox, [`fan`] a broadcast,
-//! [`topology`] the changes, [`short`] what a receiver does for its own lane alone.
+//! [`topology`] the changes, [`short`] what a receiver does for its own lane alone, [`follow`] what a follower does
+//! instead of a turn.
 
 mod fan;
+mod follow;
 mod heat;
 mod outbox;
 mod port;
@@ -38,6 +40,7 @@ use crate::board::{Board, Change, Membership};
 use crate::clock::ClockWriter;
 use crate::park::Parker;
 use crate::sync::Arc;
+use follow::Merge;
 pub(crate) use heat::Heat;
 use heat::Scan;
 use port::Port;
@@ -83,6 +86,17 @@ pub(crate) struct Core {
     passes: u64,
     /// How often a receiver has stamped its own lane alone.
     short_ways: u64,
+    /// In a follower, which gives no numbers.
+    merge: Option<Box<Merge>>,
+}
+
+/// Where the numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// From the dispatcher.
+    Own,
+    /// From those who forward.
+    Given,
 }
 
 /// What is to be done when the core has been let go of.
@@ -107,8 +121,10 @@ impl Effects {
 
 impl Core {
     /// A dispatcher that gives the number after `seq` first.
-    pub(crate) fn new(board: Arc<Board>, seq: u64, heat: Heat) -> Self {
+    pub(crate) fn new(board: Arc<Board>, seq: u64, heat: Heat, numbering: Numbering) -> Self {
+        let merge = (numbering == Numbering::Given).then(|| Box::new(Merge::new(seq)));
         Self {
+            merge,
             board,
             seq,
             clock: ClockWriter::default(),
@@ -137,7 +153,11 @@ impl Core {
         self.passes += 1;
         let before = self.seq;
         self.collect();
-        self.stamp();
+        if self.merge.is_some() {
+            self.merge();
+        } else {
+            self.stamp();
+        }
         let stamped = self.seq - before;
         if stamped > 0 {
             self.clock.publish(&self.board.clock, self.seq, now);
@@ -273,6 +293,10 @@ impl Core {
                 }
                 Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {
                     lane.poison();
+                    port::poison(&inbox);
+                }
+                Change::Forwarder { given, inbox, .. } => {
+                    given.state().poison();
                     port::poison(&inbox);
                 }
                 Change::LaneEnd { lane } => lane.poison(),

@@ -22,7 +22,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::board::{Board, Change};
 use crate::combine::{Combine, Held};
-use crate::dispatcher::{Core, Effects, Heat};
+use crate::dispatcher::{Core, Effects, Heat, Numbering};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
@@ -97,6 +97,7 @@ pub(crate) struct Shared {
     core: CachePadded<Combine<Core>>,
     board: Arc<Board>,
     drive: Drive,
+    numbering: Numbering,
     /// Set by a holder that stops, for one whom it wakes.
     baton: AtomicBool,
     /// Calls of `kick`. Nothing reads it on the way of a message.
@@ -148,13 +149,15 @@ impl Shared {
         capacity: usize,
         inbox: usize,
         heat: Heat,
+        numbering: Numbering,
     ) -> Self {
         sync::decide_barrier();
         let board = Arc::new(Board::new(start));
         Self {
-            core: CachePadded::new(Combine::new(Core::new(board.clone(), start, heat))),
+            core: CachePadded::new(Combine::new(Core::new(board.clone(), start, heat, numbering))),
             board,
             drive,
+            numbering,
             baton: AtomicBool::new(false),
             kicks: AtomicU64::new(0),
             ports: Registry::default(),
@@ -308,10 +311,16 @@ impl Shared {
         result
     }
 
-    /// Whether receivers may hold the core themselves: not if somebody else passes, or each pass reads the time.
+    /// Whether receivers may hold the core themselves: not if somebody else passes, if each pass reads the time, or if
+    /// they cannot number their own lane alone.
     #[inline]
     pub(crate) fn is_direct(&self) -> bool {
-        self.began.is_none() && matches!(self.drive, Drive::Callers)
+        self.began.is_none() && matches!(self.drive, Drive::Callers) && !self.follows()
+    }
+
+    /// Whether it is a follower: then what a receiver waits for can hang on any forwarder.
+    pub(crate) fn follows(&self) -> bool {
+        self.numbering == Numbering::Given
     }
 
     /// Holds the core while a receiver looks, `looks` times at most, for something (true) or for a reason to leave it

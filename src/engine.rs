@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::address::Address;
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::dispatcher::Heat;
+use crate::dispatcher::{Heat, Numbering};
 use crate::drive::{Drive, Shared, Step, Unfinished};
 use crate::error::{AddressError, BuildError, WaitError, WaitTimeoutError};
 use crate::group::Group;
@@ -55,6 +55,10 @@ pub struct Engine {
 impl Engine {
     /// An engine as [`builder`](Self::builder) makes it when nothing else is said.
     pub fn new() -> Self {
+        Self::with_numbering(Numbering::Own)
+    }
+
+    pub(crate) fn with_numbering(numbering: Numbering) -> Self {
         Self {
             shared: Arc::new(Shared::new(
                 Drive::Callers,
@@ -63,6 +67,7 @@ impl Engine {
                 CAPACITY,
                 INBOX,
                 Heat::default(),
+                numbering,
             )),
         }
     }
@@ -214,14 +219,17 @@ impl Builder {
     ///
     /// If a size is 0 or too large, or the numbers start too high.
     pub fn build(self) -> Result<Engine, BuildError> {
+        self.build_with(Numbering::Own)
+    }
+
+    pub(crate) fn build_with(self, numbering: Numbering) -> Result<Engine, BuildError> {
         let Self { capacity, inbox, start, timestamps, drive, heat } = self;
         check_sizes(capacity, inbox)?;
         if start >= START_MAX {
             return Err(BuildError::SeqTooLarge(start));
         }
-        Ok(Engine {
-            shared: Arc::new(Shared::new(drive, start, timestamps, capacity, inbox, heat)),
-        })
+        let shared = Shared::new(drive, start, timestamps, capacity, inbox, heat, numbering);
+        Ok(Engine { shared: Arc::new(shared) })
     }
 }
 

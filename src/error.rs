@@ -1,7 +1,13 @@
 //! One error type for each operation. What could not be sent comes back.
 
+mod forward;
+
 use std::error::Error;
 use std::fmt;
+
+pub use forward::{
+    AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError,
+};
 
 /// Why something could not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

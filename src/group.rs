@@ -26,9 +26,9 @@ use crate::tap::Tap;
 /// receiver can be a member of several groups, and have senders of its own. The group keeps no receiver open, and
 /// is no source of one: its broadcasters are, and the outboxes that it was added to.
 ///
-/// *A member that joins* gets what is numbered after it has joined. *One that leaves* gets what was numbered
-/// before, and no more. *One that does not read* holds up those who broadcast, when their lane or its inbox is
-/// full: it can be [removed](Self::remove).
+/// *A member that joins* gets what is numbered after it has joined, of those who send to the group then. *One that
+/// leaves* gets what was numbered before, and no more. *One that does not read* holds up those who broadcast, when
+/// their lane or its inbox is full: it can be [removed](Self::remove).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -230,14 +230,11 @@ impl<T: Send + 'static> Group<T> {
         self.circle.shared.kick_for(listed);
     }
 
-    /// A lane ends: no member joins it any more.
+    /// A lane ends: no member joins it any more. Those who have places there keep them until they have read all.
     pub(crate) fn remove_lane(&self, lane: &Arc<Lane<T>>) {
         let mut lists = self.circle.lists.lock();
         lists.lanes.retain(|known| !Arc::ptr_eq(known, lane));
-        let Lists { members, parted, .. } = &mut *lists;
-        for member in members.iter_mut().chain(parted) {
-            member.places.retain(|place| !Arc::ptr_eq(&place.lane, lane.state()));
-        }
+        lists.forget_done();
     }
 
     /// The members, in the order in which they joined.
@@ -345,12 +342,13 @@ impl<T: Send + 'static> Lists<T> {
         self.members.retain(|member| !member.port.has_gone() && !member.port.inbox.is_closed());
     }
 
-    /// Forgets those who have left and read all that they had been given.
+    /// Forgets the places of those who read there no more, and those who have left and have none.
     fn forget_done(&mut self) {
-        for parted in &mut self.parted {
-            parted.places.retain(|place| place.tap.held_from().is_some());
+        let Self { members, parted, .. } = self;
+        for member in members.iter_mut().chain(&mut *parted) {
+            member.places.retain(|place| place.tap.held_from().is_some());
         }
-        self.parted.retain(|parted| !parted.places.is_empty() && !parted.port.has_gone());
+        parted.retain(|parted| !parted.places.is_empty() && !parted.port.has_gone());
     }
 
     /// These receivers had closed before they could join: they read nothing.

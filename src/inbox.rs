@@ -26,15 +26,20 @@
 //! there is older, and nothing can enter now), takes the whole list, turns it round, and hands that out before it
 //! looks at the ring again.
 //!
+//! A follower's ended forwarders may have to go there piece by piece, between those of others. So its overflow is a
+//! plain queue of runs under a lock; the rest is as above.
+//!
 //! *Room.* The receiver gives an entry back as soon as it has consumed it: it may not come back before somebody needs
 //! the room. When a lane has to wait, the dispatcher sets `waited`, fences and looks again; the receiver publishes its
 //! head, fences and looks at `waited`: one of them sees the other. A receiver that finds `waited` kicks.
+
+use std::collections::VecDeque;
 
 use crossbeam_utils::CachePadded;
 
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use crate::sync::{Arc, Ordering::Relaxed};
+use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 
 /// The largest number of entries of an inbox.
 pub(crate) const ENTRIES_MAX: usize = 1 << 31;
@@ -48,6 +53,9 @@ const MASKED: u64 = 1 << 61;
 const LANE_SHIFT: u32 = 32;
 const LANE_MASK: u64 = (LANES_MAX as u64 - 1) << LANE_SHIFT;
 const LEN_MASK: u64 = u32::MAX as u64;
+
+/// In `overflow`: what found no room is in `spilled`.
+const SPILLED: u32 = u32::MAX;
 
 /// In `joined_at`: not yet.
 const NOT_JOINED: u64 = u64::MAX;
@@ -118,7 +126,7 @@ impl Run {
             0 => u64::from(self.len),
             mask => u64::from(u64::BITS - mask.leading_zeros()),
         };
-        (numbers > 0).then(|| self.first_seq + numbers - 1)
+        (numbers > 0).then(|| self.first_seq + (numbers - 1))
     }
 }
 
@@ -133,6 +141,8 @@ pub(crate) struct Inbox {
     waited: AtomicBool,
     /// The newest record of the overflow list: the key of its lane + 1, or 0.
     overflow: AtomicU32,
+    /// In a follower: the runs of ended forwarders that found no room, while `overflow` says so.
+    spilled: Mutex<VecDeque<Run>>,
     closed: AtomicBool,
     /// How often the receiver has asked its lanes for attention. Written by the receiver.
     sleeps: AtomicU32,
@@ -166,6 +176,7 @@ impl Inbox {
             head: CachePadded::new(AtomicU64::new(0)),
             waited: AtomicBool::new(false),
             overflow: AtomicU32::new(0),
+            spilled: Mutex::new(VecDeque::new()),
             closed: AtomicBool::new(false),
             sleeps: AtomicU32::new(0),
             joined_at: AtomicU64::new(NOT_JOINED),
@@ -326,6 +337,18 @@ impl InboxWriter {
         }
     }
 
+    /// Hands out a run past the ring.
+    pub(crate) fn spill(&self, run: Run) {
+        let mut spilled = self.inbox.spilled.lock();
+        if let Some(last) = run.last_seq() {
+            self.inbox.note_given(last);
+        }
+        spilled.push_back(run);
+        // Release: pairs with `InboxReader::has_overflow`: the look at the ring that follows finds what is older. (What
+        // the run names is passed on by the lock.)
+        self.inbox.overflow.store(SPILLED, ord!("inbox.spill.publish", Release));
+    }
+
     /// Somebody waits for room: announces it. To be followed by a look whether there is room after all.
     pub(crate) fn wait_for_room(&mut self) {
         // Relaxed: if it is still set, it was announced with what follows, and no head was published since.
@@ -408,6 +431,23 @@ impl InboxReader {
     pub(crate) fn has_overflow(&self) -> bool {
         // Acquire: what entered the ring before the list was filled is found by the look that follows.
         self.inbox.overflow.load(ord!("inbox.overflow.look", Acquire)) != 0
+    }
+
+    /// Whether what has overflown are runs, to be taken by [`take_spilled`](Self::take_spilled).
+    pub(crate) fn has_spilled(&self) -> bool {
+        // Relaxed: it is one or the other for the inbox's whole life.
+        self.inbox.overflow.load(Relaxed) == SPILLED
+    }
+
+    /// Takes all of them into `runs`, which is empty. True if the caller has to kick.
+    pub(crate) fn take_spilled(&self, runs: &mut VecDeque<Run>) -> bool {
+        let mut spilled = self.inbox.spilled.lock();
+        std::mem::swap(&mut *spilled, runs);
+        // Relaxed: under the lock: a run that spills after the ring has room again is taken another time, later than
+        // what the ring got meanwhile.
+        self.inbox.overflow.store(0, Relaxed);
+        drop(spilled);
+        self.offer_room()
     }
 
     /// Takes the whole list: the key of its newest record, and whether the caller has to kick.

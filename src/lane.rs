@@ -3,7 +3,7 @@
 //! ```text
 //!  sender line            head line            stamp line             parker
 //!  tail | ENDED           head                 stamped, last          armed
-//!  attention
+//!  attention, waived
 //!    ▲ sender, per          ▲ receiver,          ▲ dispatcher,          sender that waits for room
 //!      publication            per recv             per run              or for its number
 //! ```
@@ -74,6 +74,8 @@ struct SenderLine {
     /// Messages published since the lane began, and ENDED. Written by the sender.
     tail: AtomicU64,
     attention: AtomicU32,
+    /// Of a forwarder's lane: nothing with a number up to this one will come. Written by the forwarder.
+    waived: AtomicU64,
 }
 
 /// Written by the dispatcher, read by a sender that waits for a number.
@@ -151,6 +153,7 @@ impl LaneState {
             sender: CachePadded::new(SenderLine {
                 tail: AtomicU64::new(0),
                 attention: AtomicU32::new(WANT),
+                waived: AtomicU64::new(0),
             }),
             head: CachePadded::new(AtomicU64::new(0)),
             stamps: CachePadded::new(StampLine {
@@ -185,6 +188,12 @@ impl LaneState {
         light!("lane.attention.light");
         // Relaxed: the barrier orders it, and who acts on GONE reads again with Acquire.
         self.sender.attention.load(Relaxed)
+    }
+
+    /// A forwarder says that nothing with a number up to this one will come.
+    pub(crate) fn waive(&self, number: u64) {
+        // Release: pairs with `waived`: whatever was forwarded before is seen by whoever sees this.
+        self.sender.waived.store(number, ord!("lane.waived.publish", Release));
     }
 
     /// Nothing more will be published beyond `tail`.
@@ -275,6 +284,13 @@ impl LaneState {
         // Acquire: pairs with `publish` and `end`; passes the slots on to whoever gets the run.
         let tail = self.sender.tail.load(ord!("lane.tail.read", Acquire));
         (tail & !ENDED, tail & ENDED != 0)
+    }
+
+    /// Up to which number nothing will come, but what is [`published`](Self::published). To be read before that.
+    #[inline]
+    pub(crate) fn waived(&self) -> u64 {
+        // Acquire: pairs with `waive`: the tail that is read next covers what was forwarded before it.
+        self.sender.waived.load(ord!("lane.waived.read", Acquire))
     }
 
     /// Clears WANT. To be called when something of this lane is stamped, before the entry is published: the

@@ -105,6 +105,12 @@
 //! many lanes, also at a full inbox. Up to 262,144 lanes and outboxes of an engine can be cold; each one beyond stays
 //! hot, and costs every pass a look.
 //!
+//! # Composition
+//!
+//! A [`Follower`] delivers in an order that is given elsewhere: threads that receive from an engine forward what they
+//! make of it, with the numbers it has, and say how far they have come; receivers further down get all of it in the one
+//! order again, and read a clock that means the same. Followers can follow followers.
+//!
 //! # Statistics
 //!
 //! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs
@@ -130,6 +136,7 @@ mod clock;
 #[expect(unsafe_code, reason = "the cell behind the lock word")]
 mod combine;
 mod error;
+mod given;
 mod inbox;
 mod lane;
 mod order;
@@ -147,6 +154,8 @@ mod author;
 mod batch;
 mod broadcaster;
 mod engine;
+mod follower;
+mod forwarder;
 mod group;
 mod merge;
 mod outbox;
@@ -165,6 +174,9 @@ pub use error::{
     SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
     WaitTimeoutError,
 };
+pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
+pub use follower::{Follower, FollowerBuilder, FollowerOptions};
+pub use forwarder::Forwarder;
 pub use group::Group;
 pub use merge::{Merge, MergeError};
 pub use outbox::{GroupTarget, Outbox, Target};

@@ -288,6 +288,11 @@ impl<T: Send + 'static> Receiver<T> {
         }
         let pace = look.reader.pace();
         let parker = port.inbox.parker();
+        if shared.follows() {
+            // What holds up a message may be another forwarder's silence, to whomever it forwards.
+            let step = |step| look.step(step, Look::for_run);
+            return finish(shared.wait_for_clock(parker, deadline, step));
+        }
         finish(shared.wait(parker, deadline, pace, |step| look.step(step, Look::for_run)))
     }
 

@@ -79,7 +79,7 @@ impl Tap {
         self.start.store(position, Relaxed);
         // By compare and exchange, since the member may be gone already. Relaxed: what is stamped from now on and
         // read by others is published after it, and a sender that has read their heads (Acquire) sees it.
-        let _ = self.line.head.compare_exchange(JOINING, position, Relaxed, Relaxed);
+        self.line.head.compare_exchange(JOINING, position, Relaxed, Relaxed).ok();
     }
 
     /// The member gets nothing from this position on.

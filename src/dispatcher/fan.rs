@@ -273,7 +273,7 @@ impl Core {
             Kind::Outbox(outlets) => {
                 &mut outlets.targets.iter_mut().flatten().filter_map(|at| at.fan.as_deref_mut())
             }
-            Kind::Lane { .. } => return,
+            Kind::Lane { .. } | Kind::Forwarder(_) => return,
         };
         let mut at = fans.filter_map(|fan| {
             let at = fan.members.iter().position(|member| member.to.port == port)?;

@@ -186,6 +186,15 @@ impl Port {
         self.writer.overflow(key, rest);
     }
 
+    /// Hands out a run of a forwarder, past the ring if that is full.
+    pub(super) fn write_or_spill(&mut self, run: Run) {
+        if self.has_room_for_one() {
+            self.writer.write(run);
+        } else {
+            self.writer.spill(run);
+        }
+    }
+
     /// Puts a source among those that wait: at the end, but for a broadcast that has waited elsewhere before.
     pub(super) fn enqueue(&mut self, id: usize, source: &mut Source, ticket: u64, all: bool) {
         source.phase = Phase::Waiting { ticket, port: self.id };
@@ -238,6 +247,12 @@ impl Port {
     /// then waits behind it is served by the next pass.
     pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// Announces that a forwarder waits. True if there is room after all.
+    pub(super) fn announce_wait(&mut self) -> bool {
+        self.writer.wait_for_room();
+        self.has_room_for_one()
     }
 
     /// Announces that somebody waits. True if there is room for the first of them after all.

@@ -1,6 +1,8 @@
-//! What is numbered: the lane of a sender or of a broadcaster, or an outbox with the lanes to its targets.
+//! What is numbered: the lane of a sender or of a broadcaster, or an outbox with the lanes to its targets. Or what is
+//! merged: a forwarder's lane, whose messages have their numbers.
 
 use super::fan::Fan;
+use crate::given::Given;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
 use crate::sync::Arc;
@@ -55,9 +57,32 @@ impl Phase {
 }
 
 pub(super) enum Kind {
-    Lane { lane: Arc<LaneState>, to: Destination },
+    Lane {
+        lane: Arc<LaneState>,
+        to: Destination,
+    },
     Fan(Fan),
     Outbox(Outlets),
+    /// In a follower.
+    Forwarder(Box<Forwarding>),
+}
+
+/// A forwarder, as the dispatcher of a follower sees it.
+pub(super) struct Forwarding {
+    pub(super) given: Arc<Given>,
+    pub(super) to: Destination,
+    /// Nothing up to this number will be published any more.
+    pub(super) passed: u64,
+    /// What it has said by itself, as of the last look.
+    pub(super) waived: u64,
+    /// Tells it from an earlier one with the same index.
+    pub(super) ticket: u64,
+    /// It stands in the queue of those that have something to hand out.
+    pub(super) is_queued: bool,
+    /// It stands in the list of those that had something to say since the clock moved.
+    pub(super) is_heard: bool,
+    /// It holds up the merge, because its destination is full.
+    pub(super) is_stalled: bool,
 }
 
 /// A lane's port, and what the receiver calls the lane.
@@ -129,12 +154,16 @@ impl Source {
         match &self.kind {
             Kind::Lane { lane, .. } | Kind::Fan(Fan { lane, .. }) => lane,
             Kind::Outbox(outlets) => outlets.ring.state(),
+            Kind::Forwarder(forwarding) => forwarding.given.state(),
         }
     }
 
     /// Looks how far the author has come. True if there is something to do. If not, writes nothing.
     #[inline]
     pub(super) fn collect(&mut self, pass: u64) -> bool {
+        if let Kind::Forwarder(_) = self.kind {
+            return self.collect_forwarder(pass);
+        }
         let (seen, ended) = self.state().published();
         if seen == self.stamped && !ended {
             return false;

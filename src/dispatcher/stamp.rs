@@ -26,6 +26,7 @@ impl Core {
                     Kind::Lane { .. } => self.turn_of_lane(id, served.is_some()),
                     Kind::Fan(_) => self.turn_of_fan(id, served),
                     Kind::Outbox(_) => self.turn_of_outbox(id, served),
+                    Kind::Forwarder(_) => unreachable!("a follower merges"),
                 }
             });
         }
@@ -103,7 +104,7 @@ impl Core {
     }
 
     /// Lets go of a lane, which is stamped to its end or whose receiver has gone.
-    fn release_lane(&mut self, id: usize, port: usize) {
+    pub(super) fn release_lane(&mut self, id: usize, port: usize) {
         let source = self.sources.remove(id);
         source.state().release();
         self.scan.has_left();

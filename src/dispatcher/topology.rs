@@ -58,6 +58,10 @@ impl Core {
                     self.end_member(membership);
                 }
             }
+            Change::Forwarder { given, inbox, key } => match self.connect(&inbox, key) {
+                Some(to) => self.add_forwarder(given, to),
+                None => given.state().release(),
+            },
             Change::Outbox { ring } => {
                 self.add_source(Kind::Outbox(Outlets {
                     ring,
@@ -90,7 +94,7 @@ impl Core {
         Some(Destination { port, key })
     }
 
-    fn add_source(&mut self, kind: Kind) {
+    pub(super) fn add_source(&mut self, kind: Kind) {
         let entry = self.sources.vacant_entry();
         let id = entry.key();
         let cools = self.board.ready.admit(id);
@@ -159,6 +163,7 @@ impl Core {
         for broadcaster in broadcasters {
             self.drop_member(broadcaster, id);
         }
+        self.abandon(id);
         self.forget_if_unused(id);
     }
 

@@ -3,6 +3,8 @@
 //! A reader follows the inbox and keeps the reading ends of the lanes that it names. It meets a lane with the lane's
 //! first run, fetches its slots from the [`Port`]'s table, and forgets it after its last.
 
+use std::collections::VecDeque;
+
 use super::Seq;
 use crate::address::{Inlet, Port};
 use crate::dispatcher::{Core, Short};
@@ -18,6 +20,9 @@ const BRISK: u64 = 8;
 /// So many are worth taking the core for if there is no other lane; few are not, when messages come in crowds: a pass
 /// would hand out what all the others have, too.
 const MANY: u64 = 32;
+
+/// In `rest`: what was taken are runs. No key is that high.
+const SPILLED: u32 = u32::MAX;
 
 /// However many there are.
 const NEVER: u64 = u64::MAX;
@@ -39,6 +44,8 @@ pub(super) struct Reader<T> {
     others: usize,
     /// What was taken from the overflow list and not yet read: its oldest record, by key.
     rest: Option<u32>,
+    /// In a follower instead, while `rest` is [`SPILLED`].
+    spilled: VecDeque<Run>,
     /// Keys of lanes that had a run since the receiver last slept,
     heard: Vec<u32>,
     /// and by key, whether it stands there.
@@ -75,6 +82,7 @@ impl<T: Send + 'static> Reader<T> {
             lanes: Vec::new(),
             others: 0,
             rest: None,
+            spilled: VecDeque::new(),
             heard: Vec::new(),
             is_heard: Vec::new(),
         }
@@ -199,7 +207,7 @@ impl<T: Send + 'static> Reader<T> {
     /// The last run of the current lane is read to its end.
     #[cold]
     fn finish_lane(&mut self) {
-        let Some(mut current) = self.current.take() else { return };
+        let Some(current) = self.current.take() else { return };
         current.lane.finish();
         self.short = NEVER;
         // Its slots go back to nobody. Then the key is free for another lane.
@@ -230,6 +238,16 @@ impl<T: Send + 'static> Reader<T> {
         true
     }
 
+    fn take_up_spilled(&mut self) {
+        let run = self.spilled.pop_front();
+        if self.spilled.is_empty() {
+            self.rest = None;
+        }
+        if let Some(Run { key, len, first_seq, mask, last }) = run {
+            self.begin(key, u64::from(len), last, first_seq, mask);
+        }
+    }
+
     fn take_up_entry(&mut self) -> bool {
         let Some((run, waited)) = self.inbox.next() else { return false };
         let Run { key, len, first_seq, mask, last } = run;
@@ -243,6 +261,14 @@ impl<T: Send + 'static> Reader<T> {
 
     /// Takes the overflow list and turns it round: it is linked from the newest to the oldest.
     fn take_overflow(&mut self) {
+        if self.inbox.has_spilled() {
+            let waited = self.inbox.take_spilled(&mut self.spilled);
+            self.rest = Some(SPILLED);
+            if waited {
+                self.shared.kick();
+            }
+            return;
+        }
         let ((mut newest, waited), mut younger) = (self.inbox.take_overflow(), None);
         while let Some(key) = newest {
             let inlet = self.port.inlet(key);
@@ -259,6 +285,9 @@ impl<T: Send + 'static> Reader<T> {
 
     fn take_up_rest(&mut self) {
         let Some(key) = self.rest else { return };
+        if key == SPILLED {
+            return self.take_up_spilled();
+        }
         let inlet = self.port.inlet(key);
         self.rest = inlet.rest().next();
         let (first_seq, start, end) = inlet.rest().read();
@@ -385,8 +414,10 @@ impl Numbers {
     #[inline]
     fn next(&mut self) -> u64 {
         if self.mask == 0 && self.walk.is_none() {
-            self.next += 1;
-            return self.next - 1;
+            let number = self.next;
+            // A follower is given whatever numbers there are.
+            self.next = number.wrapping_add(1);
+            return number;
         }
         self.next_of_several()
     }

@@ -247,7 +247,7 @@ impl<T> Consumer<T> {
     }
 
     /// The lane has ended, and all of it was read.
-    pub(crate) fn finish(&mut self) {
+    pub(crate) fn finish(&self) {
         if let Some(tap) = &self.tap {
             tap.finish_at(self.head);
             self.lane.state.offer_room();
