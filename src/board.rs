@@ -53,6 +53,8 @@ pub(crate) enum Change {
     MembersEnd { memberships: Vec<Membership> },
     /// A forwarder begins.
     Forwarder { given: Arc<Given>, inbox: Arc<Inbox>, key: u32 },
+    /// A forwarder to a group begins, with these members.
+    GroupForwarder { given: Arc<Given>, members: Vec<Membership> },
     /// An outbox begins.
     Outbox { ring: Arc<OrderRing> },
     /// An outbox adds a target, which its order ring calls `target`.
@@ -79,6 +81,8 @@ pub(crate) struct Membership {
     /// The outbox's, if it is one.
     pub(crate) ring: Option<Arc<OrderRing>>,
     pub(crate) tap: Arc<Tap>,
+    /// A forwarder's numbers, and the position of the first message that is the receiver's.
+    pub(crate) given: Option<(Arc<Given>, u64)>,
     pub(crate) inbox: Arc<Inbox>,
     /// As which the receiver knows the lane.
     pub(crate) key: u32,
@@ -113,10 +117,7 @@ impl Topology {
 
     /// Adds a change; how many are listed now. Whoever adds one kicks.
     pub(crate) fn push(&self, change: Change) -> usize {
-        let mut changes = self.changes.lock();
-        changes.push_back(change);
-        self.raise();
-        changes.len()
+        self.list(&mut self.changes.lock(), change)
     }
 
     /// Adds the joining of a source to a receiver. None if that has closed, which is final.
@@ -125,13 +126,18 @@ impl Topology {
         if to.is_closed() {
             return None;
         }
-        if let Change::Forwarder { given, .. } = &change {
+        Some(self.list(&mut changes, change))
+    }
+
+    /// Under the list's lock.
+    fn list(&self, changes: &mut VecDeque<Change>, change: Change) -> usize {
+        if let Change::Forwarder { given, .. } | Change::GroupForwarder { given, .. } = &change {
             // Relaxed: under the list's lock. No pass promises more before it has applied this change.
             given.state().waive(self.promised.load(Relaxed));
         }
         changes.push_back(change);
         self.raise();
-        Some(changes.len())
+        changes.len()
     }
 
     /// Adds a change that `make` makes of those of `memberships` whose receivers have not closed, which is final;
@@ -144,9 +150,7 @@ impl Topology {
     ) -> usize {
         let mut changes = self.changes.lock();
         refused.extend(memberships.extract_if(.., |membership| membership.inbox.is_closed()));
-        changes.push_back(make(memberships));
-        self.raise();
-        changes.len()
+        self.list(&mut changes, make(memberships))
     }
 
     /// Promises that a follower settles everything up to `seq`, unless the list has changed since `generation`: a

@@ -151,8 +151,7 @@ impl<T: Send + 'static> Broadcaster<T> {
 
     /// Messages that the slowest member has not received, as of some moment during the call.
     pub fn len(&self) -> usize {
-        let head = self.author.producer.slowest().map(|(_, head)| head);
-        head.map_or(0, |head| self.author.producer.tail() - head) as usize
+        self.author.producer.behind() as usize
     }
 
     /// Whether all members have received all that this has sent.

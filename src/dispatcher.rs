@@ -283,6 +283,10 @@ impl Core {
                 Change::Members { memberships } | Change::MembersEnd { memberships } => {
                     memberships.iter().for_each(Membership::poison);
                 }
+                Change::GroupForwarder { given, members } => {
+                    given.state().poison();
+                    members.iter().for_each(Membership::poison);
+                }
                 Change::Fan { lane, members, .. } | Change::Crowd { lane, members, .. } => {
                     lane.poison();
                     members.iter().for_each(Membership::poison);

@@ -3,6 +3,8 @@
 //! A follower is an engine with another dispatcher (`dispatcher/follow.rs`): the same inboxes, lanes,
 //! receivers, waits and drives; but its dispatcher merges by given numbers where an engine's gives the next one.
 
+mod group;
+
 use std::fmt;
 
 use crate::address::Address;
@@ -15,6 +17,7 @@ use crate::forwarder::Forwarder;
 use crate::receiver::Receiver;
 use crate::stats::Stats;
 use crate::sync::Arc;
+pub use group::FollowerGroup;
 
 /// Delivers messages in the order of the numbers that they already have, on a clock of its own.
 ///
@@ -41,10 +44,11 @@ use crate::sync::Arc;
 /// # Joining and leaving
 ///
 /// A forwarder joins at what is settled then: that and lower numbers are [late](crate::ForwardReason::Late) for it,
-/// also where a full inbox keeps the clock from what is bound to be settled. From its joining on nothing above is settled unless it has come as far. So who is to forward from the beginning has its
-/// forwarder before anyone forwards. A forwarder that is dropped, or whose receiver has gone, holds back nothing any
-/// more; what it had forwarded is delivered in its turn. When all have gone, everything they forwarded is delivered,
-/// the clock goes to the highest number that any of them had come to, and the receivers close.
+/// also where a full inbox keeps the clock from what is bound to be settled. From its joining on nothing above is
+/// settled unless it has come as far. So who is to forward from the beginning has its forwarder before anyone
+/// forwards. A forwarder that is dropped, or whose receiver has gone, holds back nothing any more; what it had
+/// forwarded is delivered in its turn. When all have gone, everything they forwarded is delivered, the clock goes
+/// to the highest number that any of them had come to, and the receivers close.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -103,6 +107,11 @@ impl Follower {
     /// A new receiver. It is open from the beginning, and closes when its last forwarder has gone.
     pub fn receiver<T: Send + 'static>(&self) -> Receiver<T> {
         self.engine.receiver()
+    }
+
+    /// A group of receivers, with no member.
+    pub fn group<T: Send + 'static>(&self) -> FollowerGroup<T> {
+        FollowerGroup::new(self.engine.group())
     }
 
     /// Chooses what a channel is like.
@@ -247,6 +256,15 @@ impl<T: Send + 'static> FollowerOptions<'_, T> {
     /// If a size is 0 or too large.
     pub fn receiver(self) -> Result<Receiver<T>, BuildError> {
         self.options.receiver()
+    }
+
+    /// A group whose forwarders' lanes and whose subscribers are like this. Its name is also its subscribers'.
+    ///
+    /// # Errors
+    ///
+    /// If a size is 0 or too large.
+    pub fn group(self) -> Result<FollowerGroup<T>, BuildError> {
+        self.options.group().map(FollowerGroup::new)
     }
 
     /// A receiver like this, and a forwarder to it.

@@ -17,12 +17,14 @@ use crate::error::{
     AddressError, AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError,
 };
 use crate::given::Given;
+use crate::group::Group;
 use crate::lane::{GONE, POISONED, WANT};
 use crate::park::Deadline;
-use crate::ring::Lane;
+use crate::ring::{Lane, Producer};
 use crate::sync::Arc;
 
-/// Forwards messages to one receiver of a [`Follower`](crate::Follower), with the numbers that they have.
+/// Forwards messages to one receiver of a [`Follower`](crate::Follower), or to a [group](crate::FollowerGroup),
+/// with the numbers that they have.
 ///
 /// Its numbers rise strictly, beginning above [`passed`](Self::passed). What it forwards is handed out when every other
 /// live forwarder of the follower, to whatever receiver, has come as far. So one that is silent holds back all:
@@ -47,14 +49,37 @@ use crate::sync::Arc;
 /// # Ok(()) }
 /// ```
 pub struct Forwarder<T: Send + 'static> {
-    outlet: Outlet<T>,
+    producer: Producer<T>,
     given: Arc<Given>,
     shared: Arc<Shared>,
-    port: Arc<Port<T>>,
+    to: To<T>,
     /// The highest number that it has forwarded, advanced to, or found settled when it joined.
     passed: u64,
     /// It has forwarded or advanced since.
     has_spoken: bool,
+}
+
+/// Who reads what is forwarded.
+enum To<T: Send + 'static> {
+    One { port: Arc<Port<T>>, key: u32 },
+    All(Group<T>),
+}
+
+impl<T: Send + 'static> To<T> {
+    /// Publishes a number by `publish`, or returns none if somebody has given it already.
+    fn publish<R>(&self, number: u64, publish: impl FnOnce() -> R) -> Option<R> {
+        match self {
+            Self::One { port, .. } => port.forwarded.publish(number, publish),
+            Self::All(group) => group.publish(number, publish),
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::One { port, .. } => port.name.as_deref(),
+            Self::All(group) => group.name(),
+        }
+    }
 }
 
 impl<T: Send + 'static> Forwarder<T> {
@@ -67,26 +92,45 @@ impl<T: Send + 'static> Forwarder<T> {
             inbox: port.inbox.clone(),
             key,
         })?;
-        port.forwarded.add(&given, shared.board().clock.now());
+        port.forwarded.add(&given, 0, shared.board().clock.now());
+        Ok(Self::new(outlet, given, shared, port))
+    }
+
+    fn new(
+        Outlet { producer, key }: Outlet<T>,
+        given: Arc<Given>,
+        shared: Arc<Shared>,
+        port: Arc<Port<T>>,
+    ) -> Self {
         // Its floor, which it was given when it joined.
         let passed = given.state().waived();
-        Ok(Self { outlet, given, shared, port, passed, has_spoken: false })
+        Self { producer, given, shared, to: To::One { port, key }, passed, has_spoken: false }
     }
 
     /// A new lane to a receiver which cannot have closed by itself; one to nowhere if it has gone.
     pub(crate) fn join_open(to: &Address<T>) -> Self {
         Self::join(to.shared.clone(), to.port.clone()).unwrap_or_else(|_| {
             let outlet = Outlet::nowhere(to.port.capacity);
-            let state = outlet.producer.lane().state().clone();
-            Self {
-                given: Given::new(state, to.port.capacity),
-                outlet,
-                shared: to.shared.clone(),
-                port: to.port.clone(),
-                passed: to.shared.board().clock.now(),
-                has_spoken: false,
-            }
+            let given = Given::new(outlet.producer.lane().state().clone(), to.port.capacity);
+            given.state().waive(to.shared.board().clock.now());
+            Self::new(outlet, given, to.shared.clone(), to.port.clone())
         })
+    }
+
+    /// To all members of a group, by a lane that they share.
+    pub(crate) fn to_group(group: Group<T>, lane: Arc<Lane<T>>) -> Self {
+        let given = Given::new(lane.state().clone(), lane.capacity());
+        group.add_lane(&lane, Some(given.clone()), |members| Change::GroupForwarder {
+            given: given.clone(),
+            members,
+        });
+        let (shared, passed) = (group.shared().clone(), given.state().waived());
+        let mut producer = Producer::new(lane);
+        if shared.is_poisoned() {
+            // Perhaps nobody has found the lane on the list.
+            producer.close();
+        }
+        Self { producer, given, shared, to: To::All(group), passed, has_spoken: false }
     }
 
     /// Forwards a value with its number; waits for room in the lane. Slots come back when the receiver has read, so
@@ -100,7 +144,7 @@ impl<T: Send + 'static> Forwarder<T> {
     pub fn forward(&mut self, seq: Seq, value: T) -> Result<(), ForwardError<T>> {
         let mut refused = self.place(seq, value)?;
         while let Some(value) = refused {
-            if wait_for_room(&self.shared, &mut self.outlet.producer, None).is_err() {
+            if wait_for_room(&self.shared, &mut self.producer, None).is_err() {
                 return Err(closed(seq, value));
             }
             refused = self.place(seq, value)?;
@@ -136,7 +180,7 @@ impl<T: Send + 'static> Forwarder<T> {
         let Some(mut value) = self.place(seq, value)? else { return Ok(()) };
         let deadline = Deadline::after(timeout);
         loop {
-            match wait_for_room(&self.shared, &mut self.outlet.producer, deadline) {
+            match wait_for_room(&self.shared, &mut self.producer, deadline) {
                 Ok(()) => {}
                 Err(NoRoom::Timeout) => return Err(ForwardTimeoutError::Timeout(value)),
                 Err(NoRoom::Closed) => return Err(closed(seq, value).into()),
@@ -156,7 +200,7 @@ impl<T: Send + 'static> Forwarder<T> {
     ///
     /// If the receiver is gone: then nobody waits for this forwarder any more.
     pub fn advance(&mut self, seq: Seq) -> Result<(), AdvanceError> {
-        let producer = &mut self.outlet.producer;
+        let producer = &mut self.producer;
         if check_closed(producer) {
             return Err(AdvanceError);
         }
@@ -182,19 +226,28 @@ impl<T: Send + 'static> Forwarder<T> {
         Seq::new(self.passed)
     }
 
-    /// Names the receiver.
-    pub fn address(&self) -> Address<T> {
-        Address { shared: self.shared.clone(), port: self.port.clone() }
+    /// Names the receiver; none if it forwards to a group.
+    pub fn address(&self) -> Option<Address<T>> {
+        match &self.to {
+            To::One { port, .. } => {
+                Some(Address { shared: self.shared.clone(), port: port.clone() })
+            }
+            To::All(_) => None,
+        }
     }
 
     /// Whether the receiver is gone. True is final; false may be outdated on return.
     pub fn is_closed(&self) -> bool {
-        self.outlet.producer.is_closed() || self.outlet.producer.state().is_gone()
+        self.producer.is_closed() || self.producer.state().is_gone()
     }
 
-    /// Messages of this forwarder that were not yet received, as of some moment during the call.
+    /// Messages of this forwarder that were not yet received, of a group by the slowest; as of some moment during the
+    /// call.
     pub fn len(&self) -> usize {
-        self.outlet.producer.state().depth() as usize
+        match &self.to {
+            To::One { .. } => self.producer.state().depth() as usize,
+            To::All(_) => self.producer.behind() as usize,
+        }
     }
 
     /// Whether the receiver has received all that this forwarder has forwarded.
@@ -204,13 +257,13 @@ impl<T: Send + 'static> Forwarder<T> {
 
     /// How many messages the lane holds.
     pub fn capacity(&self) -> usize {
-        self.outlet.producer.lane().capacity()
+        self.producer.lane().capacity()
     }
 
     /// Forwards a value if its number may be given, and there is room; returns it if there is none.
     fn place(&mut self, seq: Seq, value: T) -> Result<Option<T>, ForwardError<T>> {
         let number = seq.get();
-        if check_closed(&mut self.outlet.producer) {
+        if check_closed(&mut self.producer) {
             return Err(closed(seq, value));
         }
         if number <= self.passed {
@@ -220,12 +273,13 @@ impl<T: Send + 'static> Forwarder<T> {
             };
             return Err(ForwardError { seq, value, reason });
         }
-        let Self { outlet, given, port, .. } = self;
-        let producer = &mut outlet.producer;
+        let Self { producer, given, to, .. } = self;
+        // Beforehand: what is dropped to make room is the user's.
+        let has_room = producer.has_room();
         // The value stays outside of the lock: what is dropped there would be the user's.
         let mut value = Some(value);
-        let placed = port.forwarded.publish(number, || {
-            let taken = value.take()?;
+        let placed = to.publish(number, || {
+            let taken = if has_room { value.take()? } else { return Some(()) };
             let position = producer.tail();
             value = producer.push(taken).err();
             if value.is_none() {
@@ -240,7 +294,7 @@ impl<T: Send + 'static> Forwarder<T> {
             }
             (_, Some(value)) => Ok(Some(value)),
             (_, None) => {
-                let attention = self.outlet.producer.state().attention();
+                let attention = self.producer.state().attention();
                 if attention != 0 {
                     self.heed(seq, attention)?;
                 }
@@ -252,7 +306,7 @@ impl<T: Send + 'static> Forwarder<T> {
 
     #[cold]
     fn heed(&mut self, seq: Seq, attention: u32) -> Result<(), ForwardError<T>> {
-        match heed(&self.shared, &mut self.outlet.producer, attention, 1).pop() {
+        match heed(&self.shared, &mut self.producer, attention, 1).pop() {
             None => Ok(()),
             Some(value) => Err(closed(seq, value)),
         }
@@ -264,17 +318,35 @@ fn closed<T>(seq: Seq, value: T) -> ForwardError<T> {
 }
 
 impl<T: Send + 'static> Clone for Forwarder<T> {
-    /// Another forwarder to the same receiver, on a lane of its own. It joins now.
+    /// Another forwarder to the same receiver or group, on a lane of its own. It joins now.
     fn clone(&self) -> Self {
-        Self::join_open(&self.address())
+        match &self.to {
+            To::One { port, .. } => {
+                Self::join_open(&Address { shared: self.shared.clone(), port: port.clone() })
+            }
+            To::All(group) => {
+                let lane = self.producer.lane().another().expect("a group's lane is shared");
+                Self::to_group(group.clone(), lane)
+            }
+        }
     }
 }
 
 impl<T: Send + 'static> Drop for Forwarder<T> {
     fn drop(&mut self) {
-        self.port.end_lane(&mut self.outlet.producer, self.outlet.key);
-        self.port.forwarded.prune(self.shared.board().clock.now());
-        let lane = self.outlet.producer.lane().state().clone();
+        match &self.to {
+            To::One { port, key } => {
+                port.end_lane(&mut self.producer, *key);
+                port.forwarded.prune(self.shared.board().clock.now());
+            }
+            To::All(group) => {
+                // First, so that whoever joins is known to the dispatcher before it sees the end.
+                group.remove_lane(self.producer.lane());
+                self.producer.end();
+                group.prune();
+            }
+        }
+        let lane = self.producer.lane().state().clone();
         self.shared.announce(Change::LaneEnd { lane });
     }
 }
@@ -282,7 +354,7 @@ impl<T: Send + 'static> Drop for Forwarder<T> {
 impl<T: Send + 'static> fmt::Debug for Forwarder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Forwarder")
-            .field("to", &self.port.name)
+            .field("to", &self.to.name())
             .field("passed", &self.passed)
             .field("len", &self.len())
             .field("capacity", &self.capacity())

@@ -94,13 +94,15 @@ impl Given {
         Span { len, first, mask: if len == adjacent { 0 } else { mask }, last }
     }
 
-    /// Whether a number is among the last ones. To be called under the lock of [`Forwarded`], as is the writing.
-    fn has(&self, number: u64) -> bool {
+    /// Whether a number is among the last ones, from a position on. To be called under the lock of [`Forwarded`], as is
+    /// the writing.
+    fn has(&self, number: u64, from: u64) -> bool {
         let (tail, _) = self.state.published();
-        if tail == 0 || self.number(tail - 1) < number {
+        if tail <= from || self.number(tail - 1) < number {
             return false;
         }
-        let (mut low, mut high) = (tail.saturating_sub(self.capacity as u64), tail - 1);
+        let oldest = tail.saturating_sub(self.capacity as u64);
+        let (mut low, mut high) = (oldest.max(from), tail - 1);
         while low < high {
             let middle = low + (high - low) / 2;
             if self.number(middle) < number {
@@ -122,27 +124,40 @@ impl Given {
 /// The numbers that were forwarded to one receiver and are not settled yet. See the module's documentation.
 #[derive(Default)]
 pub(crate) struct Forwarded {
-    rings: Mutex<Vec<Arc<Given>>>,
+    rings: Mutex<Vec<Share>>,
+}
+
+/// A forwarder's numbers, as far as they are for this receiver.
+struct Share {
+    given: Arc<Given>,
+    /// Its group's, from here on.
+    from: u64,
 }
 
 impl Forwarded {
-    /// Another forwarder; those that have ended and are settled are forgotten.
-    pub(crate) fn add(&self, given: &Arc<Given>, now: u64) {
+    /// Another forwarder, whose messages from a position on are for this receiver; those that have ended and are
+    /// settled are forgotten.
+    pub(crate) fn add(&self, given: &Arc<Given>, from: u64, now: u64) {
         let mut rings = self.rings.lock();
-        rings.retain(|ring| !ring.is_settled(now));
-        rings.push(given.clone());
+        rings.retain(|share| !share.given.is_settled(now));
+        rings.push(Share { given: given.clone(), from });
+    }
+
+    /// What a forwarder gives is not for this receiver any more.
+    pub(crate) fn remove(&self, given: &Arc<Given>) {
+        self.rings.lock().retain(|share| !Arc::ptr_eq(&share.given, given));
     }
 
     /// A forwarder has ended.
     pub(crate) fn prune(&self, now: u64) {
-        self.rings.lock().retain(|ring| !ring.is_settled(now));
+        self.rings.lock().retain(|share| !share.given.is_settled(now));
     }
 
     /// Publishes a number by `publish`, or returns none if somebody has given it already.
     pub(crate) fn publish<R>(&self, number: u64, publish: impl FnOnce() -> R) -> Option<R> {
         let rings = self.rings.lock();
         // The forwarder's own ring holds lower numbers only.
-        if rings.iter().any(|ring| ring.has(number)) {
+        if rings.iter().any(|share| share.given.has(number, share.from)) {
             return None;
         }
         Some(publish())
@@ -189,7 +204,8 @@ mod tests {
         let numbers = [2, 3, 5, 8, 13, 21];
         let given = given(4, &numbers);
         for number in 0..30 {
-            assert_eq!(given.has(number), numbers[2..].contains(&number), "{number}");
+            assert_eq!(given.has(number, 0), numbers[2..].contains(&number), "{number}");
+            assert_eq!(given.has(number, 4), numbers[4..].contains(&number), "{number}");
         }
     }
 }

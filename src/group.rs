@@ -12,6 +12,7 @@ use crate::board::{Change, Membership};
 use crate::broadcaster::Broadcaster;
 use crate::drive::Shared;
 use crate::error::AddressError;
+use crate::given::Given;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
 use crate::receiver::Receiver;
@@ -66,9 +67,15 @@ struct Lists<T> {
     members: Vec<Member<T>>,
     /// Those who have left, while they still read what they had been given.
     parted: Vec<Member<T>>,
-    lanes: Vec<Arc<Lane<T>>>,
+    lanes: Vec<Way<T>>,
     /// Members that have joined, ever.
     joined: u64,
+}
+
+/// A lane to all members, and a forwarder's numbers.
+struct Way<T> {
+    lane: Arc<Lane<T>>,
+    given: Option<Arc<Given>>,
 }
 
 struct Member<T> {
@@ -98,7 +105,7 @@ impl<T: Send + 'static> Group<T> {
         let (port, receiver) = Receiver::make(shared.clone(), name.clone(), *capacity, *inbox);
         let inbox = port.inbox.clone();
         let mut lists = self.circle.lists.lock();
-        let memberships = lists.admit(port);
+        let memberships = lists.admit(port, shared.board().clock.now());
         self.circle.count_change();
         let make = |memberships| Change::Receiver { inbox, memberships };
         let listed = self.list(&mut lists, memberships, make);
@@ -124,7 +131,8 @@ impl<T: Send + 'static> Group<T> {
             return Err(AddressError::Closed);
         }
         if lists.position(&receiver.port).is_none() {
-            let memberships = lists.admit(receiver.port.clone());
+            let now = self.circle.shared.board().clock.now();
+            let memberships = lists.admit(receiver.port.clone(), now);
             self.circle.count_change();
             let make = |memberships| Change::Members { memberships };
             let listed = self.list(&mut lists, memberships, make);
@@ -163,7 +171,10 @@ impl<T: Send + 'static> Group<T> {
             places.extend(parted.flat_map(|parted| parted.places.iter().cloned()));
         }
         if let Some(at) = member_at {
-            let parting = lists.members.swap_remove(at);
+            let parting = lists.members.remove(at);
+            for (given, _) in parting.places.iter().filter_map(|place| place.given.as_ref()) {
+                parting.port.forwarded.remove(given);
+            }
             places.extend_from_slice(&parting.places);
             lists.parted.push(parting);
             self.circle.count_change();
@@ -205,7 +216,8 @@ impl<T: Send + 'static> Group<T> {
         T: Clone + Sync,
     {
         let lane = Lane::shared(self.circle.capacity, Arc::default(), None);
-        self.add_lane(&lane, |members| Change::Fan { lane: lane.state().clone(), after, members });
+        let state = lane.state().clone();
+        self.add_lane(&lane, None, |members| Change::Fan { lane: state, after, members });
         let mut producer = Producer::new(lane);
         if self.circle.shared.is_poisoned() {
             // Perhaps nobody has found the lane on the list.
@@ -218,13 +230,16 @@ impl<T: Send + 'static> Group<T> {
     pub(crate) fn add_lane(
         &self,
         lane: &Arc<Lane<T>>,
+        given: Option<Arc<Given>>,
         make: impl FnOnce(Vec<Membership>) -> Change,
     ) {
         let mut lists = self.circle.lists.lock();
         lists.forget_gone();
-        lists.lanes.push(lane.clone());
-        let places =
-            lists.members.iter_mut().filter_map(|member| member.connect(lane)).collect::<Vec<_>>();
+        let way = Way { lane: lane.clone(), given };
+        let now = self.circle.shared.board().clock.now();
+        let members = lists.members.iter_mut();
+        let places = members.filter_map(|member| member.connect(&way, now)).collect::<Vec<_>>();
+        lists.lanes.push(way);
         let listed = self.list(&mut lists, places, make);
         drop(lists);
         self.circle.shared.kick_for(listed);
@@ -233,8 +248,24 @@ impl<T: Send + 'static> Group<T> {
     /// A lane ends: no member joins it any more. Those who have places there keep them until they have read all.
     pub(crate) fn remove_lane(&self, lane: &Arc<Lane<T>>) {
         let mut lists = self.circle.lists.lock();
-        lists.lanes.retain(|known| !Arc::ptr_eq(known, lane));
+        lists.lanes.retain(|known| !Arc::ptr_eq(&known.lane, lane));
         lists.forget_done();
+    }
+
+    /// In a follower: publishes a number by `publish`, or returns none if somebody has given it to a member already.
+    pub(crate) fn publish<R>(&self, number: u64, publish: impl FnOnce() -> R) -> Option<R> {
+        let (mut publish, mut result) = (Some(publish), None);
+        let members = &self.circle.lists.lock().members;
+        publish_to_all(members, number, &mut || result = publish.take().map(|publish| publish()));
+        result
+    }
+
+    /// A forwarder has ended.
+    pub(crate) fn prune(&self) {
+        let now = self.circle.shared.board().clock.now();
+        for member in &self.circle.lists.lock().members {
+            member.port.forwarded.prune(now);
+        }
     }
 
     /// The members, in the order in which they joined.
@@ -311,6 +342,16 @@ impl<T: Send + 'static> Group<T> {
     }
 }
 
+/// Under the locks of all, which are taken in one order. False if somebody has given the number to one of them.
+fn publish_to_all<T>(members: &[Member<T>], number: u64, publish: &mut dyn FnMut()) -> bool {
+    let Some((first, rest)) = members.split_first() else {
+        publish();
+        return true;
+    };
+    let published = first.port.forwarded.publish(number, || publish_to_all(rest, number, publish));
+    published == Some(true)
+}
+
 impl<T> Circle<T> {
     /// Under the lock.
     fn count_change(&self) {
@@ -325,15 +366,18 @@ impl<T: Send + 'static> Lists<T> {
     }
 
     /// Adds a member, with a place in each lane.
-    fn admit(&mut self, port: Arc<Port<T>>) -> Vec<Membership> {
+    fn admit(&mut self, port: Arc<Port<T>>, now: u64) -> Vec<Membership> {
         if self.members.len() == self.members.capacity() {
             self.forget_gone();
             self.forget_done();
         }
         let mut member = Member { port, ordinal: self.joined, places: Vec::new() };
         self.joined += 1;
-        let places = self.lanes.iter().filter_map(|lane| member.connect(lane)).collect();
-        self.members.push(member);
+        let places = self.lanes.iter().filter_map(|way| member.connect(way, now)).collect();
+        // By address, which is the order in which `publish` locks them.
+        let address = Arc::as_ptr(&member.port);
+        let at = self.members.partition_point(|other| Arc::as_ptr(&other.port) < address);
+        self.members.insert(at, member);
         places
     }
 
@@ -360,7 +404,7 @@ impl<T: Send + 'static> Lists<T> {
                 .iter()
                 .position(|member| Arc::ptr_eq(&member.port.inbox, &place.inbox));
             if let Some(at) = at {
-                self.members.swap_remove(at).port.withdraw(place.key);
+                self.members.remove(at).port.withdraw(place.key);
             }
         }
     }
@@ -368,14 +412,19 @@ impl<T: Send + 'static> Lists<T> {
 
 impl<T: Send + 'static> Member<T> {
     /// A place in a lane; none if the receiver has gone or has as many lanes as there can be.
-    fn connect(&mut self, lane: &Arc<Lane<T>>) -> Option<Membership> {
+    fn connect(&mut self, Way { lane, given }: &Way<T>, now: u64) -> Option<Membership> {
         let tap = Tap::new();
         let inlet = Inlet { lane: lane.clone(), tap: Some(tap.clone()) };
         let key = self.port.register(inlet).ok()?;
         lane.add_tap(&tap);
         let ring: Option<Arc<OrderRing>> = lane.order().map(|(ring, _)| ring.clone());
         let inbox = self.port.inbox.clone();
-        let place = Membership { lane: lane.state().clone(), ring, tap, inbox, key };
+        // Under the group's lock, as is the publication: what was forwarded before is not for this member.
+        let given = given.as_ref().map(|given| (given.clone(), given.state().published().0));
+        if let Some((given, from)) = &given {
+            self.port.forwarded.add(given, *from, now);
+        }
+        let place = Membership { lane: lane.state().clone(), ring, tap, given, inbox, key };
         self.places.push(place.clone());
         Some(place)
     }

@@ -175,7 +175,7 @@ pub use error::{
     WaitTimeoutError,
 };
 pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
-pub use follower::{Follower, FollowerBuilder, FollowerOptions};
+pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
 pub use forwarder::Forwarder;
 pub use group::Group;
 pub use merge::{Merge, MergeError};

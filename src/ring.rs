@@ -128,6 +128,13 @@ impl<T> Lane<T> {
         })
     }
 
+    /// Another lane like this one, of which several can be consumers.
+    pub(crate) fn another(&self) -> Option<Arc<Self>> {
+        let clone = self.taps.as_ref()?.clone;
+        let taps = Taps { clone, list: Mutex::new(Vec::new()), generation: AtomicU64::new(0) };
+        Some(Self::with(self.capacity, Arc::default(), None, Some(taps)))
+    }
+
     /// Another consumer of a lane that can have several. It reads what is stamped after the dispatcher has heard of it.
     pub(crate) fn add_tap(&self, tap: &Arc<Tap>) {
         let Some(taps) = &self.taps else { return };

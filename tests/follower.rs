@@ -118,7 +118,7 @@ fn forward_with_no_senders() {
 
 /// Goal: the same numbers for two receivers, from two forwarders that end: each has them once, then closes.
 #[test]
-fn broadcast_dupe_termination() {
+fn the_same_numbers_to_two_receivers_end_both() {
     let follower = Follower::builder().capacity(2).build().unwrap();
     let (mut to_a, mut a) = follower.channel();
     let (mut to_b, mut b) = follower.channel();

@@ -15,7 +15,8 @@
 use slab::Slab;
 
 use super::Core;
-use super::source::{Assured, Destination, Kind, Outlets, Source, Target};
+use super::port::Port;
+use super::source::{Assured, Audience, Destination, Kind, Outlets, Source, Target};
 use super::stamp::BURST;
 use crate::board::Membership;
 use crate::inbox::Run;
@@ -34,7 +35,9 @@ pub(super) struct Fan {
 /// One of those who get each message.
 pub(super) struct Member {
     tap: Arc<Tap>,
-    to: Destination,
+    pub(super) to: Destination,
+    /// The position of its first message.
+    start: u64,
     /// What is left for it stands in its inbox's overflow list.
     in_overflow: bool,
 }
@@ -215,18 +218,19 @@ impl Core {
     pub(super) fn add_member(&mut self, membership: Membership) {
         let Some((id, target)) = way_of(&membership) else { return };
         let Some(to) = self.connect(&membership.inbox, membership.key) else { return };
-        let position = match target {
-            None => self.sources[id].stamped,
-            Some(target) => self.target_mut(id, target).map_or(0, |target| target.stamped),
+        let start = match (&membership.given, target) {
+            (Some((_, start)), _) => *start,
+            (None, None) => self.sources[id].stamped,
+            (None, Some(target)) => self.target_mut(id, target).map_or(0, |target| target.stamped),
         };
         let Some(fan) = fan_of(&mut self.sources, id, target) else {
             unreachable!("a group's lane has members")
         };
         // Before anything that follows is handed out.
-        membership.tap.begin_at(position);
+        membership.tap.begin_at(start);
         // The newcomer has never heard the lane, and may sleep: it wants to hear of it. See `Core::collect`.
         fan.lane.set_want();
-        fan.members.push(Member { tap: membership.tap, to, in_overflow: false });
+        fan.members.push(Member { tap: membership.tap, to, start, in_overflow: false });
         self.ports[to.port].add_broadcaster(id);
         self.members_joined = true;
         // Its author may be waiting for the newcomer to be taken in.
@@ -256,7 +260,12 @@ impl Core {
     pub(super) fn end_of(&mut self, id: usize, member: Member, position: u64) {
         member.tap.end_at(position);
         let to = member.to;
-        if !member.in_overflow {
+        if let Kind::Forwarder(_) = self.sources[id].kind {
+            let Self { ports, touched, seq, .. } = self;
+            let run = Run { key: to.key, len: 0, first_seq: *seq, mask: 0, last: true };
+            ports[to.port].write_or_spill(run, true);
+            ports[to.port].touch(to.port, touched);
+        } else if !member.in_overflow {
             let end = self.sources[id].stamped;
             let first_seq = self.seq + 1;
             let range = Range { first_seq, len: 0, last: true, rest: Some((end, end)) };
@@ -273,7 +282,11 @@ impl Core {
             Kind::Outbox(outlets) => {
                 &mut outlets.targets.iter_mut().flatten().filter_map(|at| at.fan.as_deref_mut())
             }
-            Kind::Lane { .. } | Kind::Forwarder(_) => return,
+            Kind::Forwarder(forwarding) => match &mut forwarding.to {
+                Audience::All(fan) => &mut std::iter::once(fan),
+                Audience::One(_) => return,
+            },
+            Kind::Lane { .. } => return,
         };
         let mut at = fans.filter_map(|fan| {
             let at = fan.members.iter().position(|member| member.to.port == port)?;
@@ -286,7 +299,7 @@ impl Core {
     }
 
     /// A membership is over.
-    fn let_go_of(&mut self, id: usize, port: usize) {
+    pub(super) fn let_go_of(&mut self, id: usize, port: usize) {
         self.ports[port].remove_broadcaster(id);
         self.end_source(port);
     }
@@ -294,6 +307,39 @@ impl Core {
     fn target_mut(&mut self, id: usize, target: u16) -> Option<&mut Target> {
         let Kind::Outbox(outlets) = &mut self.sources[id].kind else { return None };
         outlets.targets.get_mut(usize::from(target))?.as_mut()
+    }
+}
+
+impl Fan {
+    /// In a follower: a member whose inbox has no room for the message at a position; it will be heard of when it has.
+    pub(super) fn full_member(&self, position: u64, ports: &mut Slab<Port>) -> Option<usize> {
+        let readers = self.members.iter().filter(|member| member.start <= position);
+        readers.map(|member| member.to.port).find(|&port| !ports[port].has_room_or_waits(true))
+    }
+
+    /// In a follower: where the next member begins after a position.
+    pub(super) fn next_start(&self, position: u64) -> Option<u64> {
+        self.members.iter().map(|member| member.start).filter(|&start| start > position).min()
+    }
+
+    /// In a follower: hands a run out that begins at a position, to those who have begun there.
+    pub(super) fn forward(
+        &self,
+        run: Run,
+        position: u64,
+        ports: &mut Slab<Port>,
+        touched: &mut Vec<usize>,
+    ) {
+        for member in &self.members {
+            let Destination { port, key } = member.to;
+            let run = match member.start <= position {
+                true => Run { key, ..run },
+                false if run.last => Run { key, len: 0, mask: 0, ..run },
+                false => continue,
+            };
+            ports[port].write_or_spill(run, true);
+            ports[port].touch(port, touched);
+        }
     }
 }
 
@@ -307,6 +353,10 @@ fn way_of(Membership { lane, ring, .. }: &Membership) -> Option<(usize, Option<u
 fn fan_of(sources: &mut Slab<Source>, id: usize, target: Option<u16>) -> Option<&mut Fan> {
     match (&mut sources.get_mut(id)?.kind, target) {
         (Kind::Fan(fan), None) => Some(fan),
+        (Kind::Forwarder(forwarding), None) => match &mut forwarding.to {
+            Audience::All(fan) => Some(fan),
+            Audience::One(_) => None,
+        },
         (Kind::Outbox(Outlets { targets, .. }), Some(target)) => {
             targets.get_mut(usize::from(target))?.as_mut()?.fan.as_deref_mut()
         }

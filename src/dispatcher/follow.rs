@@ -36,7 +36,7 @@ use std::collections::binary_heap::PeekMut;
 use slab::Slab;
 
 use super::Core;
-use super::source::{Destination, Forwarding, Kind, Phase, Source};
+use super::source::{Audience, Destination, Forwarding, Kind, Phase, Source};
 use crate::given::{Given, Span};
 use crate::inbox::Run;
 use crate::sync::Arc;
@@ -194,47 +194,68 @@ impl Core {
 
     /// Whether the destination of a forwarder can take a run. If not, it will be heard of when it can.
     fn has_room(&mut self, id: usize) -> bool {
-        let source = &mut self.sources[id];
+        let Self { sources, ports, .. } = self;
+        let source = &mut sources[id];
         let Kind::Forwarder(forwarding) = &mut source.kind else { return false };
-        let port = &mut self.ports[forwarding.to.port];
-        let stalls = &forwarding.given.state().stalls;
-        if source.ended || port.has_room_for_one() || port.announce_wait() {
-            if std::mem::take(&mut forwarding.is_stalled) {
-                stalls.end();
+        let full = if source.ended {
+            None
+        } else {
+            match &forwarding.to {
+                Audience::One(to) => {
+                    Some(to.port).filter(|&port| !ports[port].has_room_or_waits(false))
+                }
+                Audience::All(fan) => fan.full_member(source.stamped, ports),
             }
-            return true;
+        };
+        let stalls = &forwarding.given.state().stalls;
+        match full {
+            Some(port) if !forwarding.is_stalled => stalls.begin(port as u32),
+            None if forwarding.is_stalled => stalls.end(),
+            _ => {}
         }
-        if !std::mem::replace(&mut forwarding.is_stalled, true)
-            && let Some(port) = port.inbox().port()
-        {
-            stalls.begin(port as u32);
-        }
-        false
+        forwarding.is_stalled = full.is_some();
+        full.is_none()
     }
 
     /// Hands out the next run of a forwarder, with numbers up to `stop` (the first whatever it is). There is room for
     /// it, or the forwarder has ended. Returns the number of what is next; none if there is nothing, and then a
     /// forwarder that has ended is let go of.
     fn hand_over(&mut self, id: usize, stop: u64) -> Option<u64> {
-        let Self { sources, ports, touched, .. } = self;
+        let Self { sources, ports, touched, authors, .. } = self;
         let source = &mut sources[id];
         let Kind::Forwarder(forwarding) = &mut source.kind else { return None };
-        let (given, Destination { port: port_id, key }) = (&forwarding.given, forwarding.to);
-        let Span { len, first, mask, last } = given.span(source.stamped, source.seen, stop);
+        let (given, start) = (&forwarding.given, source.stamped);
+        let end = match &forwarding.to {
+            Audience::One(_) => source.seen,
+            Audience::All(fan) => {
+                fan.next_start(start).map_or(source.seen, |at| at.min(source.seen))
+            }
+        };
+        let Span { len, first, mask, last } = given.span(start, end, stop);
         source.stamped += len;
         let is_all = source.stamped == source.seen;
         let ends = is_all && source.ended;
-        let port = &mut ports[port_id];
-        let run = Run { key, len: len as u32, first_seq: first, mask, last: ends };
-        port.write_or_spill(run);
-        port.touch(port_id, touched);
+        let run = Run { key: 0, len: len as u32, first_seq: first, mask, last: ends };
+        match &forwarding.to {
+            Audience::One(Destination { port, key }) => {
+                ports[*port].write_or_spill(Run { key: *key, ..run }, false);
+                ports[*port].touch(*port, touched);
+            }
+            Audience::All(fan) => {
+                fan.forward(run, start, ports, touched);
+                if fan.members.is_empty() {
+                    // Nobody else will tell the author of the room.
+                    authors.push(id);
+                }
+            }
+        }
         given.state().stamp(source.stamped, last);
         if !is_all {
             return Some(given.number(source.stamped));
         }
         forwarding.is_queued = false;
         if ends {
-            self.release_lane(id, port_id);
+            self.release_forwarder(id);
         }
         None
     }
@@ -244,19 +265,37 @@ impl Core {
         let Self { sources, ports, touched, seq, .. } = self;
         let source = &sources[id];
         let Kind::Forwarder(forwarding) = &source.kind else { return };
-        let Destination { port: port_id, key } = forwarding.to;
-        let port = &mut ports[port_id];
-        // One that never spoke is unknown to its receiver; its author has withdrawn it.
-        if source.stamped > 0 {
-            let run = Run { key, len: 0, first_seq: *seq, mask: 0, last: true };
-            port.write_or_spill(run);
-            port.touch(port_id, touched);
+        let run = Run { key: 0, len: 0, first_seq: *seq, mask: 0, last: true };
+        match &forwarding.to {
+            // One that never spoke is unknown to its receiver; its author has withdrawn it.
+            Audience::One(_) if source.stamped == 0 => {}
+            Audience::One(Destination { port, key }) => {
+                ports[*port].write_or_spill(Run { key: *key, ..run }, false);
+                ports[*port].touch(*port, touched);
+            }
+            Audience::All(fan) => fan.forward(run, source.stamped, ports, touched),
         }
-        self.release_lane(id, port_id);
+        self.release_forwarder(id);
+    }
+
+    /// Lets go of a forwarder.
+    fn release_forwarder(&mut self, id: usize) {
+        let source = self.sources.remove(id);
+        source.state().release();
+        self.scan.has_left();
+        let Kind::Forwarder(forwarding) = source.kind else { return };
+        match forwarding.to {
+            Audience::One(to) => self.end_source(to.port),
+            Audience::All(fan) => {
+                for member in fan.members {
+                    self.let_go_of(id, member.to.port);
+                }
+            }
+        }
     }
 
     /// A forwarder has joined.
-    pub(super) fn add_forwarder(&mut self, given: Arc<Given>, to: Destination) {
+    pub(super) fn add_forwarder(&mut self, given: Arc<Given>, to: Audience) {
         self.tickets += 1;
         let ticket = self.tickets;
         // Nothing more has been promised since it took its floor: that fails while it is not applied.
@@ -286,7 +325,9 @@ impl Core {
     pub(super) fn abandon(&mut self, port: usize) {
         let Self { merge: Some(merge), sources, .. } = self else { return };
         for (id, source) in sources.iter() {
-            if matches!(&source.kind, Kind::Forwarder(forwarding) if forwarding.to.port == port) {
+            if let Kind::Forwarder(forwarding) = &source.kind
+                && matches!(&forwarding.to, Audience::One(to) if to.port == port)
+            {
                 merge.abandoned.push(id);
             }
         }
@@ -297,10 +338,8 @@ impl Core {
             return;
         }
         for id in merge.abandoned.drain(..) {
-            let Some(source) = self.sources.get(id) else { continue };
-            if let Kind::Forwarder(forwarding) = &source.kind {
-                let port = forwarding.to.port;
-                self.release_lane(id, port);
+            if self.sources.contains(id) {
+                self.release_forwarder(id);
             }
         }
         merge.prune(&self.sources);

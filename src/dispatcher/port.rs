@@ -187,11 +187,24 @@ impl Port {
     }
 
     /// Hands out a run of a forwarder, past the ring if that is full.
-    pub(super) fn write_or_spill(&mut self, run: Run) {
-        if self.has_room_for_one() {
+    pub(super) fn write_or_spill(&mut self, run: Run, all: bool) {
+        if self.has_room(all) {
             self.writer.write(run);
         } else {
             self.writer.spill(run);
+        }
+    }
+
+    /// Whether there is room for a run of a forwarder, to this receiver or to all of a group.
+    fn has_room(&mut self, all: bool) -> bool {
+        if all { self.room(1) > 0 } else { self.has_room_for_one() }
+    }
+
+    /// The same; if there is none it will be heard of when there is.
+    pub(super) fn has_room_or_waits(&mut self, all: bool) -> bool {
+        self.has_room(all) || {
+            self.writer.wait_for_room();
+            self.has_room(all)
         }
     }
 
@@ -247,12 +260,6 @@ impl Port {
     /// then waits behind it is served by the next pass.
     pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
-    }
-
-    /// Announces that a forwarder waits. True if there is room after all.
-    pub(super) fn announce_wait(&mut self) -> bool {
-        self.writer.wait_for_room();
-        self.has_room_for_one()
     }
 
     /// Announces that somebody waits. True if there is room for the first of them after all.

@@ -67,10 +67,16 @@ pub(super) enum Kind {
     Forwarder(Box<Forwarding>),
 }
 
+/// To whom a forwarder forwards.
+pub(super) enum Audience {
+    One(Destination),
+    All(Fan),
+}
+
 /// A forwarder, as the dispatcher of a follower sees it.
 pub(super) struct Forwarding {
     pub(super) given: Arc<Given>,
-    pub(super) to: Destination,
+    pub(super) to: Audience,
     /// Nothing up to this number will be published any more.
     pub(super) passed: u64,
     /// What it has said by itself, as of the last look.

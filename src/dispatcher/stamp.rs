@@ -104,7 +104,7 @@ impl Core {
     }
 
     /// Lets go of a lane, which is stamped to its end or whose receiver has gone.
-    pub(super) fn release_lane(&mut self, id: usize, port: usize) {
+    fn release_lane(&mut self, id: usize, port: usize) {
         let source = self.sources.remove(id);
         source.state().release();
         self.scan.has_left();

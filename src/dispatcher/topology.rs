@@ -6,7 +6,7 @@
 use super::Core;
 use super::fan::Fan;
 use super::port::Port;
-use super::source::{Destination, Kind, Outlets, Phase, Source, Target};
+use super::source::{Audience, Destination, Kind, Outlets, Phase, Source, Target};
 use crate::board::{Change, Membership};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
@@ -59,9 +59,14 @@ impl Core {
                 }
             }
             Change::Forwarder { given, inbox, key } => match self.connect(&inbox, key) {
-                Some(to) => self.add_forwarder(given, to),
+                Some(to) => self.add_forwarder(given, Audience::One(to)),
                 None => given.state().release(),
             },
+            Change::GroupForwarder { given, members } => {
+                let fan = Fan { lane: given.state().clone(), after: None, members: Vec::new() };
+                self.add_forwarder(given, Audience::All(fan));
+                self.add_members(members);
+            }
             Change::Outbox { ring } => {
                 self.add_source(Kind::Outbox(Outlets {
                     ring,

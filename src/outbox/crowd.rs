@@ -350,7 +350,12 @@ impl Outbox {
         let (ring, parker) = (self.ring.clone(), self.ring.state().parker().clone());
         let lane = Lane::shared(to.capacity(), parker, Some((ring.clone(), index)));
         let state = lane.state().clone();
-        to.add_lane(&lane, |members| Change::Crowd { ring, target: index, lane: state, members });
+        to.add_lane(&lane, None, |members| Change::Crowd {
+            ring,
+            target: index,
+            lane: state,
+            members,
+        });
         let mut producer = Producer::new(lane);
         if self.shared.is_poisoned() {
             // Perhaps nobody has found the lane on the list.

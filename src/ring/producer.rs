@@ -149,6 +149,11 @@ impl<T> Producer<T> {
         Some((tap.clone(), head))
     }
 
+    /// How far the one that is furthest behind is behind.
+    pub(crate) fn behind(&self) -> u64 {
+        self.slowest().map_or(0, |(_, head)| self.tail - head)
+    }
+
     /// Makes all that was pushed visible, and returns the lane's attention.
     #[inline]
     pub(crate) fn publish(&self) -> u32 {
