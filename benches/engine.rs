@@ -110,12 +110,16 @@ mod engine {
         });
         broadcast_of(c, "cloned in 64s", |rx| {
             in_batches(|| {
-                rx.try_recv_batch(2 * BATCH as usize, |_, value| drop(black_box(value[0])))
+                rx.try_recv_batch(2 * BATCH as usize, |_, value| {
+                    black_box(value[0]);
+                })
             })
         });
         broadcast_of(c, "by ref in 64s", |rx| {
             in_batches(|| {
-                rx.try_recv_batch_ref(2 * BATCH as usize, |_, value| drop(black_box(value[0])))
+                rx.try_recv_batch_ref(2 * BATCH as usize, |_, value| {
+                    black_box(value[0]);
+                })
             })
         });
     }
