@@ -49,7 +49,7 @@ impl<T: Message> Author<T> {
         let Self { sender, capacity, .. } = self;
         self.room = waiting::until(|| {
             let room = *capacity - sender.len();
-            (room >= *capacity / 4).then_some(Ok(room))
+            (room >= (*capacity / 4).max(1)).then_some(Ok(room))
         })?;
         Ok(())
     }
