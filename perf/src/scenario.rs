@@ -64,12 +64,12 @@ pub(crate) static ALL: [Scenario; 15] = [
     Scenario::of::<Broadcast<false>>(
         "broadcast",
         "one author, each message to all of four receivers",
-        500_000,
+        1_000_000,
     ),
     Scenario::of::<Broadcast<true>>(
         "broadcast-by-ref",
         "the same, read where it lies (recv_ref)",
-        500_000,
+        1_000_000,
     ),
     Scenario::of::<SameThread>("same-thread", "one thread sends and receives in turn", 2_000_000),
     Scenario::of::<PingPong>("ping-pong", "there and back, both sides awake", 100_000),
