@@ -2,6 +2,7 @@
 //! together, beside others, `cargo perf` tells.
 //!
 //! - *ring*: a message written into its lane and read there; the pass between is not in the figure.
+//! - *broadcast*: a message sent to all members of a group, numbered, and received by each, cloned or by reference.
 //! - *clock*: what everybody reads.
 //! - *pass*: what stamping costs by the number of lanes, with one new message in each and with
 //!   none (then, after some passes, they are cold).
@@ -24,9 +25,9 @@ mod engine {
     use std::time::{Duration, Instant};
 
     use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
-    use mainspring::{Drive, Engine, Receiver, Sender};
+    use mainspring::{Drive, Engine, Receiver, Sender, TryRecvError};
 
-    criterion_group!(benches, ring, clock, pass, window, alone);
+    criterion_group!(benches, ring, broadcast, clock, pass, window, alone);
 
     /// Messages of a round in the ring, half of its capacity.
     const ROUND: u64 = 512;
@@ -69,15 +70,8 @@ mod engine {
                             .all(|first| tx.send_batch((first..first + BATCH).map(message)).is_ok())
                     },
                     |rx| {
-                        let mut received = 0;
-                        while received < ROUND as usize {
-                            let take = |seq, value| drop(black_box((seq, value)));
-                            let Ok(count) = rx.try_recv_batch(2 * BATCH as usize, take) else {
-                                return false;
-                            };
-                            received += count;
-                        }
-                        true
+                        let take = |seq, value| drop(black_box((seq, value)));
+                        in_batches(|| rx.try_recv_batch(2 * BATCH as usize, take))
                     },
                 )
             });
@@ -107,6 +101,66 @@ mod engine {
         // The first one joins and allocates.
         round();
         (0..rounds).map(|_| round()).sum()
+    }
+
+    fn broadcast(c: &mut Criterion) {
+        broadcast_of(c, "cloned", |rx| (0..ROUND).all(|_| rx.try_recv().map(black_box).is_ok()));
+        broadcast_of(c, "by ref", |rx| {
+            (0..ROUND).all(|_| rx.try_recv_ref().map(|value| black_box(value[0])).is_ok())
+        });
+        broadcast_of(c, "cloned in 64s", |rx| {
+            in_batches(|| {
+                rx.try_recv_batch(2 * BATCH as usize, |_, value| {
+                    black_box(value[0]);
+                })
+            })
+        });
+        broadcast_of(c, "by ref in 64s", |rx| {
+            in_batches(|| {
+                rx.try_recv_batch_ref(2 * BATCH as usize, |_, value| {
+                    black_box(value[0]);
+                })
+            })
+        });
+    }
+
+    /// Calls it until a round is complete.
+    fn in_batches(mut receive: impl FnMut() -> Result<usize, TryRecvError>) -> bool {
+        let mut received = 0;
+        while received < ROUND as usize {
+            let Ok(count) = receive() else { return false };
+            received += count;
+        }
+        true
+    }
+
+    fn broadcast_of(
+        c: &mut Criterion,
+        form: &str,
+        receive: impl Fn(&mut Receiver<[u64; 8]>) -> bool,
+    ) {
+        let mut group = c.benchmark_group("broadcast");
+        group.throughput(Throughput::Elements(ROUND));
+        for members in [1, 4] {
+            group.bench_function(BenchmarkId::new(form, members), |b| {
+                let engine = by_hand();
+                let circle = engine.group();
+                let mut receivers: Vec<_> = (0..members).map(|_| circle.subscribe()).collect();
+                let mut all = circle.broadcaster();
+                let mut round = || {
+                    for value in 0..ROUND {
+                        all.send([value; 8]).expect("the engine is open");
+                    }
+                    engine.run_until_idle();
+                    let complete = receivers.iter_mut().all(&receive);
+                    assert!(complete, "each receives all that was sent in a round");
+                };
+                // The first one joins and allocates.
+                round();
+                b.iter(round);
+            });
+        }
+        group.finish();
     }
 
     fn clock(c: &mut Criterion) {

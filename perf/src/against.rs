@@ -3,17 +3,23 @@
 //! A new one: its file here, with `impl Contender`, a line in each `match` of [`Who`], and its name
 //! in [`WHO`](crate::scenario::Topology::WHO) of each scenario that it can do.
 
+mod bus;
 mod crossbeam;
 mod disruptor;
 mod mainspring;
+mod never;
 mod rtrb;
+mod tokio;
 mod waiting;
 
+pub(crate) use self::bus::Bus;
 pub(crate) use self::crossbeam::Crossbeam;
 pub(crate) use self::disruptor::Disruptor;
 pub(crate) use self::mainspring::Mainspring;
 pub(crate) use self::rtrb::Rtrb;
+pub(crate) use self::tokio::Tokio;
 
+use self::never::Never;
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -24,12 +30,18 @@ pub(crate) enum Who {
     Crossbeam,
     Rtrb,
     Disruptor,
+    Bus,
+    Tokio,
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 4] =
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Mainspring, Self::Crossbeam, Self::Rtrb, Self::Disruptor, Self::Bus, Self::Tokio];
+    pub(crate) const PEERS: [Self; 5] =
+        [Self::Crossbeam, Self::Rtrb, Self::Disruptor, Self::Bus, Self::Tokio];
+    /// Those who have something for one sender and one receiver.
+    pub(crate) const PAIRS: [Self; 4] =
         [Self::Mainspring, Self::Crossbeam, Self::Rtrb, Self::Disruptor];
-    pub(crate) const PEERS: [Self; 3] = [Self::Crossbeam, Self::Rtrb, Self::Disruptor];
 
     /// The name of its package.
     pub(crate) fn name(self) -> &'static str {
@@ -38,6 +50,8 @@ impl Who {
             Self::Crossbeam => "crossbeam-channel",
             Self::Rtrb => "rtrb",
             Self::Disruptor => "disruptor",
+            Self::Bus => "bus",
+            Self::Tokio => "tokio",
         }
     }
 
@@ -72,7 +86,13 @@ pub(crate) enum Kind {
     Small(usize),
 }
 
+/// Members of those who all get each message.
+pub(crate) const MEMBERS: usize = 4;
+
 /// One way to carry messages between threads. A value of it serves one run.
+///
+/// Nobody can do everything: what is not written here fails, and
+/// [`Topology::WHO`](crate::scenario::Topology::WHO) names those who can do what a scenario asks for.
 pub(crate) trait Contender: Sized + Send + 'static {
     /// That by which senders find a receiver.
     type Address<T: Message>: Send + 'static;
@@ -82,10 +102,24 @@ pub(crate) trait Contender: Sized + Send + 'static {
 
     /// `capacity`: messages that a channel holds before its sender has to wait.
     fn open(capacity: usize) -> Result<Self, Failure>;
-    fn receiver<T: Message>(&self, kind: Kind) -> Inlet<Self, T>;
-    fn sender<T: Message>(&self, to: &Self::Address<T>) -> Result<Self::Sender<T>, Failure>;
+
+    fn receiver<T: Message>(&self, _kind: Kind) -> Inlet<Self, T> {
+        Err(unable())
+    }
+
+    fn sender<T: Message>(&self, _to: &Self::Address<T>) -> Result<Self::Sender<T>, Failure> {
+        Err(unable())
+    }
+
     /// One author to several receivers.
-    fn router<T: Message>(&self, to: &[Self::Address<T>]) -> Result<Self::Router<T>, Failure>;
+    fn router<T: Message>(&self, _to: &[Self::Address<T>]) -> Result<Self::Router<T>, Failure> {
+        Err(unable())
+    }
+
+    /// One author, each of whose messages goes to all of [`MEMBERS`] receivers.
+    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        Err::<(Never, Vec<Never>), _>(unable())
+    }
 
     /// Takes in all that has joined, where that is a step of its own.
     fn settle(&self) {}
@@ -95,7 +129,14 @@ pub(crate) trait Contender: Sized + Send + 'static {
 pub(crate) type Inlet<C, T> =
     Result<(<C as Contender>::Address<T>, <C as Contender>::Receiver<T>), Failure>;
 
-/// To one receiver. Waits while there is no room.
+/// An author, and those who get what it sends.
+pub(crate) type Fan<S, R> = Result<(S, Vec<R>), Failure>;
+
+fn unable() -> Failure {
+    Failure::SetUp("it cannot do this".into())
+}
+
+/// To one receiver, or to all. Waits while there is no room.
 pub(crate) trait Sender<T>: Send + 'static {
     fn send(&mut self, value: T) -> Result<(), Closed>;
     /// In the form that the contender has for many at once; one by one if it has none.
@@ -128,6 +169,18 @@ pub(crate) trait Receiver<T>: Send + 'static {
     /// says how many.
     fn recv_batch(&mut self, max: usize, take: impl FnMut(T)) -> Result<usize, Closed>;
 
+    /// The next message, read where it lies, where that is possible.
+    #[inline]
+    fn recv_by_ref<R>(&mut self, read: impl FnOnce(&T) -> R) -> Result<R, Closed> {
+        self.recv().map(|value| read(&value))
+    }
+
+    /// As [`recv_batch`](Self::recv_batch), read where they lie, where that is possible.
+    #[inline]
+    fn recv_batch_by_ref(&mut self, max: usize, mut read: impl FnMut(&T)) -> Result<usize, Closed> {
+        self.recv_batch(max, |value| read(&value))
+    }
+
     /// The next message, by the form that tells of other things, too, where there is one.
     #[inline]
     fn recv_event(&mut self) -> Result<T, Closed> {
@@ -137,5 +190,43 @@ pub(crate) trait Receiver<T>: Send + 'static {
     /// Whether it has been taken in, where that is a step of its own.
     fn has_joined(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_of_them_receive_all<C: Contender>() {
+        let contender = C::open(64).unwrap();
+        let (mut author, members) = contender.broadcast::<u64>().unwrap();
+        assert_eq!(members.len(), MEMBERS);
+        author.send(1).unwrap();
+        author.send_batch(2..33).unwrap();
+        (33..65).for_each(|value| author.send(value).unwrap());
+        drop(author);
+        for mut member in members {
+            let mut received = vec![member.recv().unwrap()];
+            while member.recv_batch(7, |value| received.push(value)).is_ok() {}
+            assert!(received.into_iter().eq(1..65));
+            assert!(member.recv().is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_broadcast_each_receives_before_the_end() {
+        all_of_them_receive_all::<Mainspring>();
+        all_of_them_receive_all::<Crossbeam>();
+        all_of_them_receive_all::<Disruptor>();
+        all_of_them_receive_all::<Bus>();
+        all_of_them_receive_all::<Tokio>();
+    }
+
+    #[test]
+    fn who_cannot_do_something_says_so() {
+        let ring = Rtrb::open(64).unwrap();
+        assert!(matches!(ring.broadcast::<u64>(), Err(Failure::SetUp(_))));
+        let bus = Bus::open(64).unwrap();
+        assert!(matches!(bus.receiver::<u64>(Kind::Lone), Err(Failure::SetUp(_))));
     }
 }

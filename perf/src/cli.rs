@@ -25,7 +25,7 @@ Examples:
 Exit status: 0 if all ran, 1 if a run failed (lost messages, a wrong sum, a hang), 2 if the command
 line is wrong.";
 
-/// Measures mainspring beside crossbeam-channel, and where they can do the same beside rtrb and disruptor.
+/// Measures mainspring beside crossbeam-channel, and where they can do the same beside rtrb, disruptor, bus and tokio.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo perf",
@@ -72,8 +72,8 @@ struct What {
         value_parser = value_parser!(u32).range(64..=1 << 20)
     )]
     capacity: u32,
-    /// Beside whom: crossbeam-channel, rtrb, disruptor (each where it can do the work), or nobody;
-    /// unless told all of them, the last two with 8 bytes only.
+    /// Beside whom: crossbeam-channel, rtrb, disruptor, bus, tokio (each where it can do the work),
+    /// or nobody; unless told all of them, the last four with 8 bytes only.
     #[arg(
         long,
         value_name = "PEER",
@@ -153,7 +153,7 @@ impl What {
         let is_usual = move |who| match who {
             Who::Mainspring | Who::Crossbeam => true,
             // So that the whole table does not take too long.
-            Who::Rtrb | Who::Disruptor => payload == Payload::Word,
+            Who::Rtrb | Who::Disruptor | Who::Bus | Who::Tokio => payload == Payload::Word,
         };
         scenario.who.iter().copied().filter(move |who| match self.against.as_slice() {
             [] => is_usual(*who),
@@ -239,13 +239,15 @@ mod tests {
             let single = ["one-to-one", "--batch", "1"];
             beside(&single.iter().chain(&payload).copied().collect::<Vec<_>>())
         });
-        assert_eq!(usual, [Who::ALL]);
+        assert_eq!(usual, [Who::PAIRS]);
         assert_eq!(larger, [[Who::Mainspring, Who::Crossbeam]]);
         assert!(beside(&["many-to-one-4", "--against", "rtrb"]).is_empty());
         let rings = beside(&["one-to-one", "--against", "rtrb,disruptor"]);
         assert_eq!(rings, [[Who::Mainspring, Who::Rtrb, Who::Disruptor]; 4]);
         let crossbeam = beside(&["same-thread", "--against", "crossbeam"]);
         assert_eq!(crossbeam, [[Who::Mainspring, Who::Crossbeam]; 4]);
+        let bus = beside(&["broadcast", "--against", "bus"]);
+        assert_eq!(bus, [[Who::Mainspring, Who::Bus]; 4]);
         assert_eq!(beside(&["churn", "--against", "nobody"]), [[Who::Mainspring]; 2]);
     }
 

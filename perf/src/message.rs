@@ -30,7 +30,7 @@ impl Payload {
 pub(crate) trait Message: Copy + Send + Sync + 'static {
     fn of(value: u64) -> Self;
     /// What a receiver adds up: depends on each byte.
-    fn weight(self) -> u64;
+    fn weight(&self) -> u64;
 }
 
 impl Message for u64 {
@@ -40,8 +40,8 @@ impl Message for u64 {
     }
 
     #[inline]
-    fn weight(self) -> u64 {
-        self
+    fn weight(&self) -> u64 {
+        *self
     }
 }
 
@@ -52,7 +52,7 @@ impl Message for [u64; 8] {
     }
 
     #[inline]
-    fn weight(self) -> u64 {
+    fn weight(&self) -> u64 {
         self.iter().fold(0, |sum, word| sum.wrapping_add(*word))
     }
 }

@@ -5,6 +5,7 @@
 //! Some have *settings*: the same stream alone, and beside something that should not concern it. A
 //! setting is a run of its own; the settings of a contender alternate like the contenders.
 
+mod broadcast;
 mod bystanders;
 mod churn;
 mod flow;
@@ -23,6 +24,7 @@ mod trips;
 
 use std::time::Duration;
 
+use self::broadcast::Broadcast;
 use self::churn::Churn;
 use self::many_to_many::ManyToMany;
 use self::many_to_many_random::ManyToManyRandom;
@@ -35,7 +37,7 @@ use self::ping_pong_parked::PingPongParked;
 use self::same_thread::SameThread;
 use self::slow_receiver::SlowReceiver;
 use self::thousand_lanes::ThousandLanes;
-use crate::against::{Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Who};
+use crate::against::{Bus, Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Tokio, Who};
 use crate::failure::Failure;
 use crate::message::{Message, Payload};
 
@@ -45,7 +47,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 13] = [
+pub(crate) static ALL: [Scenario; 15] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -58,6 +60,16 @@ pub(crate) static ALL: [Scenario; 13] = [
         "many-to-many-random",
         "four authors, each message or batch to one of four receivers at random",
         2_000_000,
+    ),
+    Scenario::of::<Broadcast<false>>(
+        "broadcast",
+        "one author, each message to all of four receivers",
+        1_000_000,
+    ),
+    Scenario::of::<Broadcast<true>>(
+        "broadcast-by-ref",
+        "the same, read where it lies (recv_ref)",
+        1_000_000,
     ),
     Scenario::of::<SameThread>("same-thread", "one thread sends and receives in turn", 2_000_000),
     Scenario::of::<PingPong>("ping-pong", "there and back, both sides awake", 100_000),
@@ -133,6 +145,8 @@ fn run<S: Topology>(who: Who, payload: Payload, load: &Load) -> Result<Vec<Figur
         Who::Crossbeam => run_with::<S, Crossbeam>(payload, load),
         Who::Rtrb => run_with::<S, Rtrb>(payload, load),
         Who::Disruptor => run_with::<S, Disruptor>(payload, load),
+        Who::Bus => run_with::<S, Bus>(payload, load),
+        Who::Tokio => run_with::<S, Tokio>(payload, load),
     }
 }
 

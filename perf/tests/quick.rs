@@ -11,12 +11,14 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Forms × measures × contenders × settings. The rings take part with 8 bytes only.
+/// Forms × measures × contenders × settings. Besides crossbeam, peers take part with 8 bytes only.
 fn rows(scenario: &str) -> usize {
     match scenario {
         "one-to-one" | "many-to-many" | "same-thread" => 2 * 2 + 2 * 4,
         "many-to-one-4" | "many-to-one-8" => 2 * 2 + 2 * 3,
         "many-to-many-random" => 4 * 2,
+        "broadcast" => 2 * 2 + 2 * 5,
+        "broadcast-by-ref" => 2 * 2 + 2 * 3,
         "ping-pong" => 2 * (2 * 2 + 2 * 4),
         "ping-pong-events" => 2 * 2 * 2,
         "ping-pong-parked" => 2 * 2,
@@ -34,7 +36,7 @@ fn each_scenario_has_its_rows() {
     assert!(output.status.success(), "{tables}\n{}", String::from_utf8_lossy(&output.stderr));
     let list = stdout(&perf(&["list"]));
     let names: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 13, "{list}");
+    assert_eq!(names.len(), 15, "{list}");
     for name in names {
         let start = format!("| {name} ");
         let found = tables.lines().filter(|line| line.starts_with(&start)).count();

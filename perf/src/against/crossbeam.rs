@@ -1,11 +1,11 @@
 //! crossbeam-channel, bounded: no order across channels and no clock, but what people would use.
 //!
 //! It has no batches. Its senders send one by one, its receivers wait for one and then take what
-//! they can get without waiting.
+//! they can get without waiting. Nor has it a message for several: what goes to all is sent to each.
 
 use crossbeam_channel::bounded;
 
-use super::{Closed, Contender, Inlet, Kind, Receiver, Sender};
+use super::{Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -36,6 +36,26 @@ impl Contender for Crossbeam {
 
     fn router<T: Message>(&self, to: &[Self::Address<T>]) -> Result<Self::Router<T>, Failure> {
         Ok(to.to_vec())
+    }
+
+    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        let (to, members) = (0..MEMBERS).map(|_| bounded(self.capacity)).unzip();
+        Ok((ToEach(to), members))
+    }
+}
+
+/// Sends a message to all by sending it to each.
+struct ToEach<T>(Vec<crossbeam_channel::Sender<T>>);
+
+impl<T: Message> Sender<T> for ToEach<T> {
+    #[inline]
+    fn send(&mut self, value: T) -> Result<(), Closed> {
+        self.0.iter().try_for_each(|to| to.send(value).map_err(|_| Closed))
+    }
+
+    #[inline]
+    fn send_batch(&mut self, mut values: impl Iterator<Item = T>) -> Result<(), Closed> {
+        values.try_for_each(|value| self.send(value))
     }
 }
 

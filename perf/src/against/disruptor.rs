@@ -11,12 +11,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use disruptor::{
-    BusySpinWithSpinLoopHint, EventGuard, EventPoller, MultiProducer, MultiProducerBarrier,
-    Polling, Producer, SingleConsumerBarrier, SingleProducer, SingleProducerBarrier,
-    build_multi_producer, build_single_producer,
+    BusySpinWithSpinLoopHint, EventGuard, EventPoller, MultiConsumerBarrier, MultiProducer,
+    MultiProducerBarrier, Polling, Producer, SingleConsumerBarrier, SingleProducer,
+    SingleProducerBarrier, build_multi_producer, build_single_producer,
 };
 
-use super::{Closed, Contender, Inlet, Kind, Receiver, Sender, waiting};
+use super::{Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender, waiting};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -38,6 +38,7 @@ pub(crate) enum Place<T> {
 pub(crate) enum Publisher<T> {
     Multi(MultiProducer<T, SingleConsumerBarrier>),
     Single(SingleProducer<T, SingleConsumerBarrier>),
+    ToAll(SingleProducer<T, MultiConsumerBarrier>),
 }
 
 enum Poller<T> {
@@ -82,7 +83,7 @@ impl Contender for Disruptor {
                 (Place::Multi(builder.build()), Poller::Multi(poller))
             }
         };
-        Ok((place, Subscriber { poller, polled: VecDeque::with_capacity(POLLED as usize) }))
+        Ok((place, Subscriber::new(poller)))
     }
 
     fn sender<T: Message>(&self, to: &Place<T>) -> Result<Publisher<T>, Failure> {
@@ -99,6 +100,21 @@ impl Contender for Disruptor {
     fn router<T: Message>(&self, to: &[Place<T>]) -> Result<Vec<Publisher<T>>, Failure> {
         to.iter().map(|place| self.sender(place)).collect()
     }
+
+    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        let builder = build_single_producer(self.capacity, || T::of(0), BusySpinWithSpinLoopHint);
+        // With each of the first two the builder changes its type.
+        let (first, builder) = builder.new_event_poller();
+        let (second, mut builder) = builder.new_event_poller();
+        let mut pollers = vec![first, second];
+        while pollers.len() < MEMBERS {
+            let (next, with_it) = builder.new_event_poller();
+            pollers.push(next);
+            builder = with_it;
+        }
+        let members = pollers.into_iter().map(|poller| Subscriber::new(Poller::Single(poller)));
+        Ok((Publisher::ToAll(builder.build()), members.collect()))
+    }
 }
 
 impl<T: Message> Sender<T> for Publisher<T> {
@@ -107,6 +123,7 @@ impl<T: Message> Sender<T> for Publisher<T> {
         match self {
             Self::Multi(producer) => publish(producer, value),
             Self::Single(producer) => publish(producer, value),
+            Self::ToAll(producer) => publish(producer, value),
         }
     }
 
@@ -115,6 +132,7 @@ impl<T: Message> Sender<T> for Publisher<T> {
         match self {
             Self::Multi(producer) => publish_batch(producer, values),
             Self::Single(producer) => publish_batch(producer, values),
+            Self::ToAll(producer) => publish_batch(producer, values),
         }
     }
 }
@@ -140,23 +158,34 @@ fn publish_batch<T: Message>(
     })
 }
 
+impl<T> Subscriber<T> {
+    fn new(poller: Poller<T>) -> Self {
+        Self { poller, polled: VecDeque::with_capacity(POLLED as usize) }
+    }
+}
+
 impl<T: Message> Receiver<T> for Subscriber<T> {
     #[inline]
     fn recv(&mut self) -> Result<T, Closed> {
         if self.polled.is_empty() {
             let polled = &mut self.polled;
-            self.poller.poll(POLLED, |value| polled.push_back(value))?;
+            self.poller.poll(POLLED, |value| polled.push_back(*value))?;
         }
         self.polled.pop_front().ok_or(Closed)
     }
 
     #[inline]
-    fn recv_batch(&mut self, max: usize, take: impl FnMut(T)) -> Result<usize, Closed> {
+    fn recv_batch(&mut self, max: usize, mut take: impl FnMut(T)) -> Result<usize, Closed> {
+        self.recv_batch_by_ref(max, |value| take(*value))
+    }
+
+    #[inline]
+    fn recv_batch_by_ref(&mut self, max: usize, mut read: impl FnMut(&T)) -> Result<usize, Closed> {
         if self.polled.is_empty() {
-            return self.poller.poll(max as u64, take);
+            return self.poller.poll(max as u64, read);
         }
         let there = self.polled.len().min(max);
-        self.polled.drain(..there).for_each(take);
+        self.polled.drain(..there).for_each(|value| read(&value));
         Ok(there)
     }
 }
@@ -164,7 +193,7 @@ impl<T: Message> Receiver<T> for Subscriber<T> {
 impl<T: Message> Poller<T> {
     /// Waits for a poll that brings something, and says how many.
     #[inline]
-    fn poll(&mut self, max: u64, mut take: impl FnMut(T)) -> Result<usize, Closed> {
+    fn poll(&mut self, max: u64, mut take: impl FnMut(&T)) -> Result<usize, Closed> {
         waiting::until(|| match self {
             Self::Multi(poller) => read(poller.take(max), &mut take),
             Self::Single(poller) => read(poller.take(max), &mut take),
@@ -175,11 +204,11 @@ impl<T: Message> Poller<T> {
 #[inline]
 fn read<T: Message, B>(
     polled: Result<EventGuard<'_, T, B>, Polling>,
-    take: &mut impl FnMut(T),
+    take: &mut impl FnMut(&T),
 ) -> Option<Result<usize, Closed>> {
     match polled {
         Ok(mut events) => {
-            let count = (&mut events).map(|event| take(*event)).count();
+            let count = (&mut events).map(take).count();
             Some(Ok(count))
         }
         Err(Polling::NoEvents) => None,

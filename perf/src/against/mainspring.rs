@@ -1,8 +1,8 @@
 //! Ours: an engine of its own for each run, driven by whoever waits.
 
-use mainspring::{Address, Engine, Event, Outbox, Target};
+use mainspring::{Address, Broadcaster, Engine, Event, Outbox, Target};
 
-use super::{Closed, Contender, Inlet, Kind, Receiver, Router, Sender};
+use super::{Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Router, Sender};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -39,6 +39,12 @@ impl Contender for Mainspring {
         Ok(Routed { outbox, targets })
     }
 
+    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        let group = self.0.group::<T>();
+        let members: Vec<_> = (0..MEMBERS).map(|_| group.subscribe()).collect();
+        Ok((group.broadcaster(), members))
+    }
+
     fn settle(&self) {
         self.0.run_until_idle();
     }
@@ -49,6 +55,18 @@ fn set_up(error: impl std::fmt::Display) -> Failure {
 }
 
 impl<T: Message> Sender<T> for mainspring::Sender<T> {
+    #[inline]
+    fn send(&mut self, value: T) -> Result<(), Closed> {
+        Self::send(self, value).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn send_batch(&mut self, values: impl Iterator<Item = T>) -> Result<(), Closed> {
+        Self::send_batch(self, values).map(drop).map_err(|_| Closed)
+    }
+}
+
+impl<T: Message> Sender<T> for Broadcaster<T> {
     #[inline]
     fn send(&mut self, value: T) -> Result<(), Closed> {
         Self::send(self, value).map_err(|_| Closed)
@@ -87,6 +105,16 @@ impl<T: Message> Receiver<T> for mainspring::Receiver<T> {
     #[inline]
     fn recv_batch(&mut self, max: usize, mut take: impl FnMut(T)) -> Result<usize, Closed> {
         Self::recv_batch(self, max, |_, value| take(value)).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn recv_by_ref<R>(&mut self, read: impl FnOnce(&T) -> R) -> Result<R, Closed> {
+        self.recv_ref().map(|value| read(&value)).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn recv_batch_by_ref(&mut self, max: usize, mut read: impl FnMut(&T)) -> Result<usize, Closed> {
+        self.recv_batch_ref(max, |_, value| read(value)).map_err(|_| Closed)
     }
 
     #[inline]

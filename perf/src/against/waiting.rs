@@ -14,6 +14,8 @@ use super::Closed;
 
 /// Looks before the first yield: one or two microseconds.
 const LOOKS: u32 = 128;
+/// Yields before somebody who can sleep does.
+const YIELDS: u32 = 16;
 
 /// Calls it until it has something to return.
 #[inline]
@@ -32,9 +34,36 @@ pub(super) fn until<R>(mut look: impl FnMut() -> Option<Result<R, Closed>>) -> R
     }
 }
 
+/// Calls it for a while; nothing if it had nothing to return.
+#[inline]
+pub(super) fn briefly<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
+    for looks in 0..LOOKS + YIELDS {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if looks < LOOKS {
+            spin_loop();
+        } else {
+            thread::yield_now();
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brief_looks_have_an_end() {
+        assert_eq!(briefly(|| None::<()>), None);
+        let mut looks = 0;
+        let found = briefly(|| {
+            looks += 1;
+            (looks == LOOKS + YIELDS).then_some(looks)
+        });
+        assert_eq!(found, Some(LOOKS + YIELDS));
+    }
 
     #[test]
     fn it_looks_until_there_is_something() {

@@ -53,7 +53,7 @@ impl Topology for Churn {
         let (visits, visit_ns) = mpsc::channel();
 
         let mut crew = Crew::new(if load.setting == 0 { 2 } else { 3 }, load.settle);
-        flow::hire_sender::<C, T>(&mut crew, sender, values, load)?;
+        flow::hire_sender(&mut crew, sender, values, load)?;
         let (is_over, batch) = (over.clone(), load.batch);
         crew.hire("receiver", move |line| {
             receiver.recv()?;

@@ -29,17 +29,17 @@ pub(super) fn stream<C: Contender, T: Message>(
     let mut crew = Crew::new(senders + 1, load.settle);
     for values in authors {
         let sender = contender.sender(&address)?;
-        hire_sender::<C, T>(&mut crew, sender, values, load)?;
+        hire_sender(&mut crew, sender, values, load)?;
     }
-    hire_receiver::<C, T>(&mut crew, receiver, senders, due, load)?;
+    hire_receiver(&mut crew, receiver, senders, due, load)?;
     let (took, _) = crew.finish(load.patience())?;
     Ok(Figure::per_message(took, due.count))
 }
 
-/// A thread that sends these numbers to one receiver.
-pub(super) fn hire_sender<C: Contender, T: Message>(
+/// A thread that sends these numbers.
+pub(super) fn hire_sender<T: Message>(
     crew: &mut Crew<()>,
-    mut sender: C::Sender<T>,
+    mut sender: impl Sender<T>,
     values: Range<u64>,
     load: &Load,
 ) -> Result<(), Failure> {
@@ -68,9 +68,9 @@ fn send<T: Message>(
 }
 
 /// A thread that receives what is due from so many authors.
-pub(super) fn hire_receiver<C: Contender, T: Message>(
+pub(super) fn hire_receiver<T: Message>(
     crew: &mut Crew<()>,
-    mut receiver: C::Receiver<T>,
+    mut receiver: impl Receiver<T>,
     authors: usize,
     due: Due,
     load: &Load,

@@ -15,7 +15,7 @@ use crate::message::{Due, Message, values};
 pub(crate) struct ManyToMany<const PAIRS: usize>;
 
 impl<const PAIRS: usize> Topology for ManyToMany<PAIRS> {
-    const WHO: &'static [Who] = &Who::ALL;
+    const WHO: &'static [Who] = &Who::PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;
@@ -26,8 +26,8 @@ impl<const PAIRS: usize> Topology for ManyToMany<PAIRS> {
             let sender = contender.sender(&address)?;
             let values = values(author, load.share(PAIRS));
             let due = Due::from::<T>(std::iter::once(values.clone()));
-            flow::hire_sender::<C, T>(&mut crew, sender, values, load)?;
-            flow::hire_receiver::<C, T>(&mut crew, receiver, 1, due, load)?;
+            flow::hire_sender(&mut crew, sender, values, load)?;
+            flow::hire_receiver(&mut crew, receiver, 1, due, load)?;
             messages += due.count;
         }
         let (took, _) = crew.finish(load.patience())?;

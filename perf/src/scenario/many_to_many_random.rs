@@ -36,7 +36,7 @@ impl<const SIDES: usize> Topology for ManyToManyRandom<SIDES> {
             hire_author::<C, T, SIDES>(&mut crew, router, author, values, load)?;
         }
         for (receiver, due) in receivers.into_iter().zip(due) {
-            flow::hire_receiver::<C, T>(&mut crew, receiver, SIDES, due, load)?;
+            flow::hire_receiver(&mut crew, receiver, SIDES, due, load)?;
         }
         let (took, _) = crew.finish(load.patience())?;
         Ok(vec![Figure::per_message(took, due.iter().map(|due| due.count).sum())])

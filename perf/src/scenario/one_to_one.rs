@@ -12,7 +12,7 @@ use crate::message::Message;
 pub(crate) struct OneToOne;
 
 impl Topology for OneToOne {
-    const WHO: &'static [Who] = &Who::ALL;
+    const WHO: &'static [Who] = &Who::PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;

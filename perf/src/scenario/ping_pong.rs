@@ -14,7 +14,7 @@ use crate::message::Message;
 pub(crate) struct PingPong;
 
 impl Topology for PingPong {
-    const WHO: &'static [Who] = &Who::ALL;
+    const WHO: &'static [Who] = &Who::PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         trips::trips::<C, T, _>(load, |receiver| receiver)

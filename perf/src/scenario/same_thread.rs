@@ -17,7 +17,7 @@ use crate::message::{Due, Message, values};
 pub(crate) struct SameThread;
 
 impl Topology for SameThread {
-    const WHO: &'static [Who] = &Who::ALL;
+    const WHO: &'static [Who] = &Who::PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;
