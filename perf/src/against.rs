@@ -86,8 +86,17 @@ pub(crate) enum Kind {
     Small(usize),
 }
 
-/// Members of those who all get each message.
+/// Receivers of one author: each message is for all of them, or for one.
 pub(crate) const MEMBERS: usize = 4;
+
+/// How an author chooses one of several receivers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Choice {
+    /// By a hash of the message's key.
+    ByKey,
+    /// One after the other, those with room first.
+    ByTurn,
+}
 
 /// One way to carry messages between threads. A value of it serves one run.
 ///
@@ -121,6 +130,11 @@ pub(crate) trait Contender: Sized + Send + 'static {
         Err::<(Never, Vec<Never>), _>(unable())
     }
 
+    /// One author, each of whose messages goes to one of [`MEMBERS`] receivers.
+    fn choose<T: Message>(&self, _choice: Choice) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        Err::<(Never, Vec<Never>), _>(unable())
+    }
+
     /// Takes in all that has joined, where that is a step of its own.
     fn settle(&self) {}
 }
@@ -136,7 +150,7 @@ fn unable() -> Failure {
     Failure::SetUp("it cannot do this".into())
 }
 
-/// To one receiver, or to all. Waits while there is no room.
+/// To one receiver, to all, or to one that it chooses. Waits while there is no room.
 pub(crate) trait Sender<T>: Send + 'static {
     fn send(&mut self, value: T) -> Result<(), Closed>;
     /// In the form that the contender has for many at once; one by one if it has none.
@@ -220,6 +234,34 @@ mod tests {
         all_of_them_receive_all::<Disruptor>();
         all_of_them_receive_all::<Bus>();
         all_of_them_receive_all::<Tokio>();
+    }
+
+    fn one_of_them_receives_each<C: Contender>(choice: Choice) {
+        let (mut author, members) = C::open(64).unwrap().choose::<u64>(choice).unwrap();
+        (0..64).for_each(|value| author.send(value).unwrap());
+        drop(author);
+        let mut received = Vec::new();
+        for mut member in members {
+            let before = received.len();
+            while let Ok(value) = member.recv() {
+                received.push(value);
+            }
+            let share = received.len() - before;
+            match choice {
+                Choice::ByTurn => assert_eq!(share, 64 / MEMBERS),
+                Choice::ByKey => assert!(share > 0),
+            }
+        }
+        received.sort_unstable();
+        assert!(received.into_iter().eq(0..64));
+    }
+
+    #[test]
+    fn each_message_goes_to_the_one_that_is_chosen() {
+        for choice in [Choice::ByKey, Choice::ByTurn] {
+            one_of_them_receives_each::<Mainspring>(choice);
+            one_of_them_receives_each::<Crossbeam>(choice);
+        }
     }
 
     #[test]

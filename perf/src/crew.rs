@@ -56,10 +56,10 @@ impl Line {
     }
 
     /// The same for one whose end does not matter: a run ends with its receivers.
-    pub(crate) fn start_open_ended(
+    pub(crate) fn start_open_ended<R>(
         &self,
-        work: impl FnOnce() -> Result<(), Failure>,
-    ) -> Result<Report<()>, Failure> {
+        work: impl FnOnce() -> Result<R, Failure>,
+    ) -> Result<Report<R>, Failure> {
         let Report { span, result } = self.start(work)?;
         Ok(Report { span: span.map(|(began, _)| (began, began)), result })
     }

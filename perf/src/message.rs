@@ -31,6 +31,8 @@ pub(crate) trait Message: Copy + Send + Sync + 'static {
     fn of(value: u64) -> Self;
     /// What a receiver adds up: depends on each byte.
     fn weight(&self) -> u64;
+    /// What chooses one of several receivers.
+    fn key(&self) -> u64;
 }
 
 impl Message for u64 {
@@ -41,6 +43,11 @@ impl Message for u64 {
 
     #[inline]
     fn weight(&self) -> u64 {
+        *self
+    }
+
+    #[inline]
+    fn key(&self) -> u64 {
         *self
     }
 }
@@ -54,6 +61,11 @@ impl Message for [u64; 8] {
     #[inline]
     fn weight(&self) -> u64 {
         self.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+    }
+
+    #[inline]
+    fn key(&self) -> u64 {
+        self[0]
     }
 }
 
@@ -82,6 +94,16 @@ impl Due {
     pub(crate) fn add<T: Message>(&mut self, value: u64) {
         self.count += 1;
         self.sum = self.sum.wrapping_add(T::of(value).weight());
+    }
+
+    /// Checks that this is what has come, of all receivers together.
+    pub(crate) fn check_all(&self, received: &[Self]) -> Result<(), Failure> {
+        let count = received.iter().map(|due| due.count).sum();
+        if count != self.count {
+            let what = "number of messages";
+            return Err(Failure::Wrong { what, sent: self.count, received: count });
+        }
+        self.check(received.iter().fold(0, |sum, due| sum.wrapping_add(due.sum)))
     }
 
     /// Counts off what has come.
@@ -121,6 +143,15 @@ mod tests {
         assert_eq!((due.count, due.sum), (5, 27));
         assert!(due.check(27).is_ok());
         assert!(due.check(28).is_err());
+    }
+
+    #[test]
+    fn what_several_have_received_is_checked_together() {
+        let due = Due::from::<u64>([1..4, 10..12].into_iter());
+        let [one, other] = [1..4, 10..12].map(|part| Due::from::<u64>(std::iter::once(part)));
+        assert!(due.check_all(&[one, Due::default(), other]).is_ok());
+        assert!(due.check_all(&[one]).is_err());
+        assert!(due.check_all(&[one, Due { count: 2, sum: 0 }]).is_err());
     }
 
     #[test]

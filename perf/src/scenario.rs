@@ -7,6 +7,7 @@
 
 mod broadcast;
 mod bystanders;
+mod chosen;
 mod churn;
 mod flow;
 mod many_to_many;
@@ -25,6 +26,7 @@ mod trips;
 use std::time::Duration;
 
 use self::broadcast::Broadcast;
+use self::chosen::Chosen;
 use self::churn::Churn;
 use self::many_to_many::ManyToMany;
 use self::many_to_many_random::ManyToManyRandom;
@@ -47,7 +49,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 15] = [
+pub(crate) static ALL: [Scenario; 17] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -69,6 +71,16 @@ pub(crate) static ALL: [Scenario; 15] = [
     Scenario::of::<Broadcast<true>>(
         "broadcast-by-ref",
         "the same, read where it lies (recv_ref)",
+        1_000_000,
+    ),
+    Scenario::of::<Chosen<true>>(
+        "keyed",
+        "one author, each message to the one of four receivers that its key chooses",
+        1_000_000,
+    ),
+    Scenario::of::<Chosen<false>>(
+        "by-turn",
+        "the same, to one receiver after the other, those with room first",
         1_000_000,
     ),
     Scenario::of::<SameThread>("same-thread", "one thread sends and receives in turn", 2_000_000),

@@ -1,8 +1,8 @@
 //! Ours: an engine of its own for each run, driven by whoever waits.
 
-use mainspring::{Address, Broadcaster, Engine, Event, Outbox, Target};
+use mainspring::{Address, Broadcaster, Engine, Event, GroupTarget, Outbox, Target};
 
-use super::{Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Router, Sender};
+use super::{Choice, Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Router, Sender};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -43,6 +43,14 @@ impl Contender for Mainspring {
         let group = self.0.group::<T>();
         let members: Vec<_> = (0..MEMBERS).map(|_| group.subscribe()).collect();
         Ok((group.broadcaster(), members))
+    }
+
+    fn choose<T: Message>(&self, choice: Choice) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        let group = self.0.group::<T>();
+        let members: Vec<_> = (0..MEMBERS).map(|_| group.subscribe()).collect();
+        let mut outbox = self.0.outbox();
+        let to = outbox.add_group(&group).map_err(set_up)?;
+        Ok((Chooser { outbox, to, choice }, members))
     }
 
     fn settle(&self) {
@@ -93,6 +101,29 @@ impl<T: Message> Router<T> for Routed<T> {
     #[inline]
     fn send_batch(&mut self, target: usize, values: impl Iterator<Item = T>) -> Result<(), Closed> {
         self.outbox.send_batch(self.targets[target], values).map(drop).map_err(|_| Closed)
+    }
+}
+
+/// An outbox and a group, to one member of which each message goes.
+struct Chooser<T> {
+    outbox: Outbox,
+    to: GroupTarget<T>,
+    choice: Choice,
+}
+
+impl<T: Message> Sender<T> for Chooser<T> {
+    #[inline]
+    fn send(&mut self, value: T) -> Result<(), Closed> {
+        let sent = match self.choice {
+            Choice::ByKey => self.outbox.send_keyed(self.to, &value.key(), value),
+            Choice::ByTurn => self.outbox.send_next(self.to, value),
+        };
+        sent.map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn send_batch(&mut self, mut values: impl Iterator<Item = T>) -> Result<(), Closed> {
+        values.try_for_each(|value| self.send(value))
     }
 }
 
