@@ -89,6 +89,28 @@ pub(crate) enum Kind {
 /// Receivers of one author: each message is for all of them, or for one.
 pub(crate) const MEMBERS: usize = 4;
 
+/// What of several receivers, all of whom get each message, waits for whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// [`MEMBERS`] of them, none waits.
+    Star,
+    /// Two at once; the third gets a message when both have done with it.
+    Diamond,
+    /// Three, one after the other.
+    Pipeline,
+}
+
+impl Shape {
+    /// Of each receiver: those who come before it.
+    pub(crate) fn stages(self) -> &'static [&'static [usize]] {
+        match self {
+            Self::Star => &[&[], &[], &[], &[]],
+            Self::Diamond => &[&[], &[], &[0, 1]],
+            Self::Pipeline => &[&[], &[0], &[1]],
+        }
+    }
+}
+
 /// How an author chooses one of several receivers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Choice {
@@ -125,8 +147,8 @@ pub(crate) trait Contender: Sized + Send + 'static {
         Err(unable())
     }
 
-    /// One author, each of whose messages goes to all of [`MEMBERS`] receivers.
-    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+    /// One author, each of whose messages goes to all receivers.
+    fn broadcast<T: Message>(&self, _shape: Shape) -> Fan<impl Sender<T>, impl Receiver<T>> {
         Err::<(Never, Vec<Never>), _>(unable())
     }
 
@@ -213,7 +235,7 @@ mod tests {
 
     fn all_of_them_receive_all<C: Contender>() {
         let contender = C::open(64).unwrap();
-        let (mut author, members) = contender.broadcast::<u64>().unwrap();
+        let (mut author, members) = contender.broadcast::<u64>(Shape::Star).unwrap();
         assert_eq!(members.len(), MEMBERS);
         author.send(1).unwrap();
         author.send_batch(2..33).unwrap();
@@ -234,6 +256,25 @@ mod tests {
         all_of_them_receive_all::<Disruptor>();
         all_of_them_receive_all::<Bus>();
         all_of_them_receive_all::<Tokio>();
+    }
+
+    fn stage_by_stage_all_is_received<C: Contender>(shape: Shape) {
+        let (mut author, members) = C::open(64).unwrap().broadcast::<u64>(shape).unwrap();
+        author.send_batch(0..64).unwrap();
+        drop(author);
+        for mut member in members {
+            let mut received = Vec::new();
+            while member.recv_batch(7, |value| received.push(value)).is_ok() {}
+            assert!(received.into_iter().eq(0..64));
+        }
+    }
+
+    #[test]
+    fn each_stage_receives_all() {
+        for shape in [Shape::Diamond, Shape::Pipeline] {
+            stage_by_stage_all_is_received::<Mainspring>(shape);
+            stage_by_stage_all_is_received::<Disruptor>(shape);
+        }
     }
 
     fn one_of_them_receives_each<C: Contender>(choice: Choice) {
@@ -267,8 +308,9 @@ mod tests {
     #[test]
     fn who_cannot_do_something_says_so() {
         let ring = Rtrb::open(64).unwrap();
-        assert!(matches!(ring.broadcast::<u64>(), Err(Failure::SetUp(_))));
+        assert!(matches!(ring.broadcast::<u64>(Shape::Star), Err(Failure::SetUp(_))));
         let bus = Bus::open(64).unwrap();
+        assert!(matches!(bus.broadcast::<u64>(Shape::Diamond), Err(Failure::SetUp(_))));
         assert!(matches!(bus.receiver::<u64>(Kind::Lone), Err(Failure::SetUp(_))));
     }
 }

@@ -23,10 +23,13 @@ pub(crate) fn list(out: &mut impl Write) -> io::Result<()> {
     let width = scenario::ALL.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     for scenario in &scenario::ALL {
         write!(out, "{:width$}  {}", scenario.name, scenario.about)?;
-        let rings = scenario.who.iter().skip(2).map(|who| who.name()).collect::<Vec<_>>();
-        match rings.as_slice() {
+        // Ours is always there, and crossbeam's nearly.
+        let is_new = |who: &&Who| !matches!(who, Who::Mainspring | Who::Crossbeam);
+        let others: Vec<_> = scenario.who.iter().filter(is_new).map(|who| who.name()).collect();
+        let how = if scenario.who.contains(&Who::Crossbeam) { "also" } else { "beside" };
+        match others.as_slice() {
             [] => writeln!(out)?,
-            rings => writeln!(out, " (also {})", rings.join(", "))?,
+            others => writeln!(out, " ({how} {})", others.join(", "))?,
         }
     }
     Ok(())

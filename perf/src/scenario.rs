@@ -20,6 +20,7 @@ mod ping_pong_events;
 mod ping_pong_parked;
 mod same_thread;
 mod slow_receiver;
+mod staged;
 mod thousand_lanes;
 mod trips;
 
@@ -38,6 +39,7 @@ use self::ping_pong_events::PingPongEvents;
 use self::ping_pong_parked::PingPongParked;
 use self::same_thread::SameThread;
 use self::slow_receiver::SlowReceiver;
+use self::staged::{Diamond, Pipeline};
 use self::thousand_lanes::ThousandLanes;
 use crate::against::{Bus, Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Tokio, Who};
 use crate::failure::Failure;
@@ -49,7 +51,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 17] = [
+pub(crate) static ALL: [Scenario; 19] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -71,6 +73,16 @@ pub(crate) static ALL: [Scenario; 17] = [
     Scenario::of::<Broadcast<true>>(
         "broadcast-by-ref",
         "the same, read where it lies (recv_ref)",
+        1_000_000,
+    ),
+    Scenario::of::<Diamond>(
+        "diamond",
+        "one author, two receivers of each message, and a third behind both",
+        1_000_000,
+    ),
+    Scenario::of::<Pipeline>(
+        "pipeline",
+        "one author, three receivers of each message, one behind the other",
         1_000_000,
     ),
     Scenario::of::<Chosen<true>>(

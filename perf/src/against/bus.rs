@@ -6,7 +6,7 @@
 use bus::BusReader;
 
 use super::never::Never;
-use super::{Closed, Contender, Fan, MEMBERS, Receiver, Sender};
+use super::{Closed, Contender, Fan, MEMBERS, Receiver, Sender, Shape, unable};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -24,7 +24,8 @@ impl Contender for Bus {
         Ok(Self { capacity })
     }
 
-    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+    fn broadcast<T: Message>(&self, shape: Shape) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        let Shape::Star = shape else { return Err(unable()) };
         let mut bus = bus::Bus::new(self.capacity);
         let members: Vec<_> = (0..MEMBERS).map(|_| bus.add_rx()).collect();
         Ok((bus, members))

@@ -6,7 +6,9 @@
 
 use crossbeam_channel::{TrySendError, bounded};
 
-use super::{Choice, Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender};
+use super::{
+    Choice, Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender, Shape, unable,
+};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -39,7 +41,8 @@ impl Contender for Crossbeam {
         Ok(to.to_vec())
     }
 
-    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+    fn broadcast<T: Message>(&self, shape: Shape) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        let Shape::Star = shape else { return Err(unable()) };
         let (to, members) = (0..MEMBERS).map(|_| bounded(self.capacity)).unzip();
         Ok((ToEach(to), members))
     }

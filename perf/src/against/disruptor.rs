@@ -3,7 +3,8 @@
 //!
 //! Its receivers poll in threads of ours, because the scenarios need to be told when a receiver has
 //! everything. One poll brings all that is there; for those who take one at a time, up to 64 are
-//! copied out of one poll, as its own loops would work through them. Both `publish` and its busy
+//! copied out of one poll, as its own loops would work through them; whoever comes after them gets
+//! these 64 when they are copied. Both `publish` and its busy
 //! spinning consumers never let others run, and collapse with more threads than cores: so we use
 //! `try_publish` and polls, and wait as [all rings](super::waiting) here do.
 
@@ -16,7 +17,7 @@ use disruptor::{
     SingleProducerBarrier, build_multi_producer, build_single_producer,
 };
 
-use super::{Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender, waiting};
+use super::{Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender, Shape, waiting};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -44,6 +45,8 @@ pub(crate) enum Publisher<T> {
 enum Poller<T> {
     Multi(EventPoller<T, MultiProducerBarrier>),
     Single(EventPoller<T, SingleProducerBarrier>),
+    AfterOne(EventPoller<T, SingleConsumerBarrier>),
+    AfterAll(EventPoller<T, MultiConsumerBarrier>),
 }
 
 pub(crate) struct Subscriber<T> {
@@ -101,19 +104,37 @@ impl Contender for Disruptor {
         to.iter().map(|place| self.sender(place)).collect()
     }
 
-    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+    fn broadcast<T: Message>(&self, shape: Shape) -> Fan<impl Sender<T>, impl Receiver<T>> {
         let builder = build_single_producer(self.capacity, || T::of(0), BusySpinWithSpinLoopHint);
-        // With each of the first two the builder changes its type.
+        // With each of the first two of a stage the builder changes its type.
         let (first, builder) = builder.new_event_poller();
-        let (second, mut builder) = builder.new_event_poller();
-        let mut pollers = vec![first, second];
-        while pollers.len() < MEMBERS {
-            let (next, with_it) = builder.new_event_poller();
-            pollers.push(next);
-            builder = with_it;
-        }
-        let members = pollers.into_iter().map(|poller| Subscriber::new(Poller::Single(poller)));
-        Ok((Publisher::ToAll(builder.build()), members.collect()))
+        let (author, pollers) = match shape {
+            Shape::Star => {
+                let (second, mut builder) = builder.new_event_poller();
+                let mut pollers = vec![Poller::Single(first), Poller::Single(second)];
+                while pollers.len() < MEMBERS {
+                    let (next, with_it) = builder.new_event_poller();
+                    pollers.push(Poller::Single(next));
+                    builder = with_it;
+                }
+                (Publisher::ToAll(builder.build()), pollers)
+            }
+            Shape::Diamond => {
+                let (second, builder) = builder.new_event_poller();
+                let (last, builder) = builder.and_then().new_event_poller();
+                let both = [first, second].map(Poller::Single);
+                let pollers = both.into_iter().chain([Poller::AfterAll(last)]).collect();
+                (Publisher::Single(builder.build()), pollers)
+            }
+            Shape::Pipeline => {
+                let (second, builder) = builder.and_then().new_event_poller();
+                let (third, builder) = builder.and_then().new_event_poller();
+                let after = [second, third].map(Poller::AfterOne);
+                let pollers = [Poller::Single(first)].into_iter().chain(after).collect();
+                (Publisher::Single(builder.build()), pollers)
+            }
+        };
+        Ok((author, pollers.into_iter().map(Subscriber::new).collect()))
     }
 }
 
@@ -197,6 +218,8 @@ impl<T: Message> Poller<T> {
         waiting::until(|| match self {
             Self::Multi(poller) => read(poller.take(max), &mut take),
             Self::Single(poller) => read(poller.take(max), &mut take),
+            Self::AfterOne(poller) => read(poller.take(max), &mut take),
+            Self::AfterAll(poller) => read(poller.take(max), &mut take),
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use mainspring::{Address, Broadcaster, Engine, Event, GroupTarget, Outbox, Target};
 
-use super::{Choice, Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Router, Sender};
+use super::{
+    Choice, Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Router, Sender, Shape,
+};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -39,9 +41,15 @@ impl Contender for Mainspring {
         Ok(Routed { outbox, targets })
     }
 
-    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+    fn broadcast<T: Message>(&self, shape: Shape) -> Fan<impl Sender<T>, impl Receiver<T>> {
         let group = self.0.group::<T>();
-        let members: Vec<_> = (0..MEMBERS).map(|_| group.subscribe()).collect();
+        let mut members: Vec<_> = shape.stages().iter().map(|_| group.subscribe()).collect();
+        for (member, stages) in shape.stages().iter().enumerate() {
+            let before: Vec<_> = stages.iter().map(|&stage| members[stage].progress()).collect();
+            if !before.is_empty() {
+                members[member].behind(&before).map_err(set_up)?;
+            }
+        }
         Ok((group.broadcaster(), members))
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::never::Never;
-use super::{Closed, Contender, Fan, MEMBERS, Receiver, Sender, waiting};
+use super::{Closed, Contender, Fan, MEMBERS, Receiver, Sender, Shape, unable, waiting};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -36,7 +36,8 @@ impl Contender for Tokio {
         Ok(Self { capacity })
     }
 
-    fn broadcast<T: Message>(&self) -> Fan<impl Sender<T>, impl Receiver<T>> {
+    fn broadcast<T: Message>(&self, shape: Shape) -> Fan<impl Sender<T>, impl Receiver<T>> {
+        let Shape::Star = shape else { return Err(unable()) };
         let (sender, first) = broadcast::channel(self.capacity);
         let others = (1..MEMBERS).map(|_| sender.subscribe());
         let members: Vec<_> = others.chain([first]).collect();
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn it_waits_and_overwrites_nothing() {
-        let (mut author, members) = Tokio::open(64).unwrap().broadcast::<u64>().unwrap();
+        let (mut author, members) = Tokio::open(64).unwrap().broadcast::<u64>(Shape::Star).unwrap();
         thread::scope(|scope| {
             scope.spawn(move || author.send_batch(0..10_000).unwrap());
             for mut member in members {

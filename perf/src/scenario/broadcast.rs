@@ -12,7 +12,7 @@
 //! does so in batches; one by one it cannot lend what it has polled together.
 
 use super::{BATCH_RECEIVED, Figure, Load, Topology, flow};
-use crate::against::{Contender, Receiver, Who};
+use crate::against::{Contender, Receiver, Shape, Who};
 use crate::crew::Crew;
 use crate::failure::Failure;
 use crate::message::{Due, Message, values};
@@ -27,7 +27,7 @@ impl<const BY_REF: bool> Topology for Broadcast<BY_REF> {
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::open(load.capacity)?;
-        let (author, members) = contender.broadcast::<T>()?;
+        let (author, members) = contender.broadcast::<T>(Shape::Star)?;
         let values = values(0, load.share(1));
         let due = Due::from::<T>(std::iter::once(values.clone()));
         let mut crew = Crew::new(1 + members.len(), load.settle);
