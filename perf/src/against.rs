@@ -9,6 +9,7 @@ mod disruptor;
 mod mainspring;
 mod never;
 mod rtrb;
+mod select;
 mod tokio;
 mod waiting;
 
@@ -17,17 +18,20 @@ pub(crate) use self::crossbeam::Crossbeam;
 pub(crate) use self::disruptor::Disruptor;
 pub(crate) use self::mainspring::Mainspring;
 pub(crate) use self::rtrb::Rtrb;
+pub(crate) use self::select::Select;
 pub(crate) use self::tokio::Tokio;
 
 use self::never::Never;
 use crate::failure::Failure;
-use crate::message::Message;
+use crate::message::{Message, Other};
 
 /// Whose figures these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     Mainspring,
     Crossbeam,
+    /// The same, several channels at once.
+    Select,
     Rtrb,
     Disruptor,
     Bus,
@@ -35,23 +39,39 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Mainspring, Self::Crossbeam, Self::Rtrb, Self::Disruptor, Self::Bus, Self::Tokio];
-    pub(crate) const PEERS: [Self; 5] =
-        [Self::Crossbeam, Self::Rtrb, Self::Disruptor, Self::Bus, Self::Tokio];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Mainspring,
+        Self::Crossbeam,
+        Self::Select,
+        Self::Rtrb,
+        Self::Disruptor,
+        Self::Bus,
+        Self::Tokio,
+    ];
+    pub(crate) const PEERS: [Self; 6] =
+        [Self::Crossbeam, Self::Select, Self::Rtrb, Self::Disruptor, Self::Bus, Self::Tokio];
     /// Those who have something for one sender and one receiver.
     pub(crate) const PAIRS: [Self; 4] =
         [Self::Mainspring, Self::Crossbeam, Self::Rtrb, Self::Disruptor];
 
-    /// The name of its package.
+    /// The name of its package; for a second one of a package, one that says what it is.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mainspring => "mainspring",
             Self::Crossbeam => "crossbeam-channel",
+            Self::Select => "crossbeam-select",
             Self::Rtrb => "rtrb",
             Self::Disruptor => "disruptor",
             Self::Bus => "bus",
             Self::Tokio => "tokio",
+        }
+    }
+
+    /// The name of the package that it is in.
+    pub(crate) fn package(self) -> &'static str {
+        match self {
+            Self::Select => Self::Crossbeam.name(),
+            other => other.name(),
         }
     }
 
@@ -157,6 +177,11 @@ pub(crate) trait Contender: Sized + Send + 'static {
         Err::<(Never, Vec<Never>), _>(unable())
     }
 
+    /// Four authors, two of them of another type, whose messages one thread receives as one stream.
+    fn merge<T: Message>(&self) -> Confluence<impl Sender<T>, impl Sender<T>, impl Receiver<T>> {
+        Err::<Merged<Never, Never, Never>, _>(unable())
+    }
+
     /// Takes in all that has joined, where that is a step of its own.
     fn settle(&self) {}
 }
@@ -167,6 +192,31 @@ pub(crate) type Inlet<C, T> =
 
 /// An author, and those who get what it sends.
 pub(crate) type Fan<S, R> = Result<(S, Vec<R>), Failure>;
+
+/// Several streams that come together.
+pub(crate) struct Merged<A, B, R> {
+    pub(crate) one: [A; 2],
+    /// Of another type.
+    pub(crate) other: [B; 2],
+    pub(crate) receiver: R,
+}
+
+pub(crate) type Confluence<A, B, R> = Result<Merged<A, B, R>, Failure>;
+
+/// Sends the other type to whoever has to send it.
+struct ToOther<S>(S);
+
+impl<T, S: Sender<Other<T>>> Sender<T> for ToOther<S> {
+    #[inline]
+    fn send(&mut self, value: T) -> Result<(), Closed> {
+        self.0.send(Other(value))
+    }
+
+    #[inline]
+    fn send_batch(&mut self, values: impl Iterator<Item = T>) -> Result<(), Closed> {
+        self.0.send_batch(values.map(Other))
+    }
+}
 
 fn unable() -> Failure {
     Failure::SetUp("it cannot do this".into())
@@ -303,6 +353,30 @@ mod tests {
             one_of_them_receives_each::<Mainspring>(choice);
             one_of_them_receives_each::<Crossbeam>(choice);
         }
+    }
+
+    fn one_receives_what_several_send<C: Contender>() {
+        let Merged { one, other, mut receiver } = C::open(64).unwrap().merge::<u64>().unwrap();
+        for (author, mut sender) in (0..).zip(one) {
+            sender.send(10 * author).unwrap();
+            sender.send_batch(10 * author + 1..10 * author + 10).unwrap();
+        }
+        for (author, mut sender) in (2..).zip(other) {
+            sender.send(10 * author).unwrap();
+            sender.send_batch(10 * author + 1..10 * author + 10).unwrap();
+        }
+        let mut received = vec![receiver.recv().unwrap()];
+        while receiver.recv_batch(7, |value| received.push(value)).is_ok() {}
+        assert!(receiver.recv().is_err());
+        received.sort_unstable();
+        assert!(received.into_iter().eq(0..40));
+    }
+
+    #[test]
+    fn what_several_send_one_receives_until_all_have_gone() {
+        one_receives_what_several_send::<Mainspring>();
+        one_receives_what_several_send::<Crossbeam>();
+        one_receives_what_several_send::<Select>();
     }
 
     #[test]

@@ -72,8 +72,8 @@ struct What {
         value_parser = value_parser!(u32).range(64..=1 << 20)
     )]
     capacity: u32,
-    /// Beside whom: crossbeam-channel, rtrb, disruptor, bus, tokio (each where it can do the work),
-    /// or nobody; unless told all of them, the last four with 8 bytes only.
+    /// Beside whom: crossbeam-channel, crossbeam-select, rtrb, disruptor, bus, tokio (each where it
+    /// can do the work), or nobody; unless told all of them, the last four with 8 bytes only.
     #[arg(
         long,
         value_name = "PEER",
@@ -151,7 +151,7 @@ impl What {
 
     fn who(&self, scenario: &Scenario, payload: Payload) -> impl Iterator<Item = Who> {
         let is_usual = move |who| match who {
-            Who::Mainspring | Who::Crossbeam => true,
+            Who::Mainspring | Who::Crossbeam | Who::Select => true,
             // So that the whole table does not take too long.
             Who::Rtrb | Who::Disruptor | Who::Bus | Who::Tokio => payload == Payload::Word,
         };

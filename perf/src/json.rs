@@ -94,7 +94,7 @@ pub(crate) fn document(
 }
 
 fn version(who: Who) -> Version {
-    Version { name: who.name(), version: machine::version(who.name()) }
+    Version { name: who.name(), version: machine::version(who.package()) }
 }
 
 fn trial(comparison: &Comparison) -> TrialOut<'_> {

@@ -69,6 +69,27 @@ impl Message for [u64; 8] {
     }
 }
 
+/// A message of another type, to be told from the first by its type alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Other<T>(pub(crate) T);
+
+impl<T: Message> Message for Other<T> {
+    #[inline]
+    fn of(value: u64) -> Self {
+        Self(T::of(value))
+    }
+
+    #[inline]
+    fn weight(&self) -> u64 {
+        self.0.weight()
+    }
+
+    #[inline]
+    fn key(&self) -> u64 {
+        self.0.key()
+    }
+}
+
 /// The numbers that an author sends: no two authors share one.
 pub(crate) fn values(author: usize, count: u64) -> Range<u64> {
     let first = (author as u64 + 1) << 40;

@@ -13,7 +13,7 @@ use crate::stats::Quartiles;
 
 /// Machine and versions.
 pub(crate) fn heading(who: &[Who], out: &mut impl Write) -> io::Result<()> {
-    let named = |who: &Who| format!("{} {}", who.name(), machine::version(who.name()));
+    let named = |who: &Who| format!("{} {}", who.name(), machine::version(who.package()));
     writeln!(out, "{}", machine::facts())?;
     writeln!(out, "{}\n", who.iter().map(named).collect::<Vec<_>>().join(", "))
 }

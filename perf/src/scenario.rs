@@ -13,6 +13,7 @@ mod flow;
 mod many_to_many;
 mod many_to_many_random;
 mod many_to_one;
+mod merged;
 mod one_to_one;
 mod parked_neighbours;
 mod ping_pong;
@@ -32,6 +33,7 @@ use self::churn::Churn;
 use self::many_to_many::ManyToMany;
 use self::many_to_many_random::ManyToManyRandom;
 use self::many_to_one::ManyToOne;
+use self::merged::Merged;
 use self::one_to_one::OneToOne;
 use self::parked_neighbours::ParkedNeighbours;
 use self::ping_pong::PingPong;
@@ -41,7 +43,7 @@ use self::same_thread::SameThread;
 use self::slow_receiver::SlowReceiver;
 use self::staged::{Diamond, Pipeline};
 use self::thousand_lanes::ThousandLanes;
-use crate::against::{Bus, Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Tokio, Who};
+use crate::against::{Bus, Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Select, Tokio, Who};
 use crate::failure::Failure;
 use crate::message::{Message, Payload};
 
@@ -51,7 +53,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 19] = [
+pub(crate) static ALL: [Scenario; 20] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -74,6 +76,11 @@ pub(crate) static ALL: [Scenario; 19] = [
         "broadcast-by-ref",
         "the same, read where it lies (recv_ref)",
         1_000_000,
+    ),
+    Scenario::of::<Merged>(
+        "merge",
+        "four authors of two types, received as one stream by one thread",
+        2_000_000,
     ),
     Scenario::of::<Diamond>(
         "diamond",
@@ -167,6 +174,7 @@ fn run<S: Topology>(who: Who, payload: Payload, load: &Load) -> Result<Vec<Figur
     match who {
         Who::Mainspring => run_with::<S, Mainspring>(payload, load),
         Who::Crossbeam => run_with::<S, Crossbeam>(payload, load),
+        Who::Select => run_with::<S, Select>(payload, load),
         Who::Rtrb => run_with::<S, Rtrb>(payload, load),
         Who::Disruptor => run_with::<S, Disruptor>(payload, load),
         Who::Bus => run_with::<S, Bus>(payload, load),

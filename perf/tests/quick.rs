@@ -21,6 +21,7 @@ fn rows(scenario: &str) -> usize {
         "broadcast-by-ref" => 2 * 2 + 2 * 3,
         "keyed" | "by-turn" => 2,
         "diamond" | "pipeline" => 2 * 2,
+        "merge" => 2 * 3,
         "ping-pong" => 2 * (2 * 2 + 2 * 4),
         "ping-pong-events" => 2 * 2 * 2,
         "ping-pong-parked" => 2 * 2,
@@ -38,7 +39,7 @@ fn each_scenario_has_its_rows() {
     assert!(output.status.success(), "{tables}\n{}", String::from_utf8_lossy(&output.stderr));
     let list = stdout(&perf(&["list"]));
     let names: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 19, "{list}");
+    assert_eq!(names.len(), 20, "{list}");
     for name in names {
         let start = format!("| {name} ");
         let found = tables.lines().filter(|line| line.starts_with(&start)).count();

@@ -2,12 +2,14 @@
 //!
 //! It has no batches. Its senders send one by one, its receivers wait for one and then take what
 //! they can get without waiting. Nor has it a message for several: what goes to all is sent to each,
-//! and what goes to one of them to the one that is chosen here.
+//! and what goes to one of them to the one that is chosen here. What one thread receives of several
+//! comes over one channel; over several it does in [`Select`](super::Select).
 
 use crossbeam_channel::{TrySendError, bounded};
 
 use super::{
-    Choice, Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender, Shape, unable,
+    Choice, Closed, Confluence, Contender, Fan, Inlet, Kind, MEMBERS, Merged, Receiver, Sender,
+    Shape, unable,
 };
 use crate::failure::Failure;
 use crate::message::Message;
@@ -50,6 +52,12 @@ impl Contender for Crossbeam {
     fn choose<T: Message>(&self, choice: Choice) -> Fan<impl Sender<T>, impl Receiver<T>> {
         let (to, members) = (0..MEMBERS).map(|_| bounded(self.capacity)).unzip();
         Ok((Chooser { to, choice, next: 0 }, members))
+    }
+
+    fn merge<T: Message>(&self) -> Confluence<impl Sender<T>, impl Sender<T>, impl Receiver<T>> {
+        let (sender, receiver) = bounded::<T>(self.capacity);
+        let two = || [sender.clone(), sender.clone()];
+        Ok(Merged { one: two(), other: two(), receiver })
     }
 }
 

@@ -1,12 +1,13 @@
 //! Ours: an engine of its own for each run, driven by whoever waits.
 
-use mainspring::{Address, Broadcaster, Engine, Event, GroupTarget, Outbox, Target};
+use mainspring::{Address, Broadcaster, Engine, Event, GroupTarget, Merge, Outbox, Target};
 
 use super::{
-    Choice, Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Router, Sender, Shape,
+    Choice, Closed, Confluence, Contender, Fan, Inlet, Kind, MEMBERS, Merged, Receiver, Router,
+    Sender, Shape, ToOther,
 };
 use crate::failure::Failure;
-use crate::message::Message;
+use crate::message::{Message, Other};
 
 pub(crate) struct Mainspring(Engine);
 
@@ -59,6 +60,16 @@ impl Contender for Mainspring {
         let mut outbox = self.0.outbox();
         let to = outbox.add_group(&group).map_err(set_up)?;
         Ok((Chooser { outbox, to, choice }, members))
+    }
+
+    fn merge<T: Message>(&self) -> Confluence<impl Sender<T>, impl Sender<T>, impl Receiver<T>> {
+        let [(first, to_first), (second, to_second)] = [(); 2].map(|()| self.0.channel::<T>());
+        let [(third, to_third), (fourth, to_fourth)] =
+            [(); 2].map(|()| self.0.channel::<Other<T>>());
+        let others = [to_third, to_fourth].map(|receiver| receiver.map(|Other(value)| value));
+        let parts = [to_first, to_second].map(Merge::from).into_iter().chain(others);
+        let receiver = Merge::new(parts).map_err(set_up)?;
+        Ok(Merged { one: [first, second], other: [third, fourth].map(ToOther), receiver })
     }
 
     fn settle(&self) {
@@ -167,5 +178,17 @@ impl<T: Message> Receiver<T> for mainspring::Receiver<T> {
 
     fn has_joined(&self) -> bool {
         self.joined_at().is_some()
+    }
+}
+
+impl<T: Message> Receiver<T> for Merge<T> {
+    #[inline]
+    fn recv(&mut self) -> Result<T, Closed> {
+        Self::recv(self).map(|(_, value)| value).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn recv_batch(&mut self, max: usize, mut take: impl FnMut(T)) -> Result<usize, Closed> {
+        Self::recv_batch(self, max, |_, value| take(value)).map_err(|_| Closed)
     }
 }
