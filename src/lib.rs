@@ -43,8 +43,8 @@
 //! # What is promised
 //!
 //! - **O1, dense**: every message that is numbered gets the next number; no gap, no duplicate.
-//! - **O2, per handle**: messages of one handle ([`Sender`], [`Outbox`]) are numbered in the order sent, whatever
-//!   their targets.
+//! - **O2, per handle**: messages of one handle ([`Sender`], [`Broadcaster`], [`Outbox`]) are numbered in the order
+//!   sent, whatever their targets.
 //! - **O3, causal**: what is sent after receiving an event, or after reading the clock at t, has a higher number.
 //! - **O4, increasing**: a receiver sees strictly increasing numbers; a clock that it is told exceeds all it was
 //!   told before.
@@ -63,6 +63,17 @@
 //!
 //! A receiver whose messages come one by one holds the dispatcher while it waits for the next, for a microsecond at
 //! most, and numbers what its own lane has without a full pass; every thirty-second time it makes one all the same.
+//!
+//! # To many at once
+//!
+//! A [`Group`] is a set of receivers of one type. A [`Broadcaster`] sends to all of them: one slot, one number, one run
+//! for each member. An [`Outbox`] sends to all, to the one that a key chooses, or to one after the other, in one order
+//! with everything else that it sends. Members clone what they receive, or read it where it lies
+//! ([`Receiver::recv_ref`]).
+//!
+//! Whoever has joined before something is sent gets it; O5 holds for members, from their joining on. A slot is free
+//! when the slowest member has passed it: [`Broadcaster::slowest`] names that member, and [`Group::remove`] removes
+//! it. What it then misses it can count, and O5 says nothing of that any more.
 //!
 //! # Receivers together
 //!

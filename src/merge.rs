@@ -26,6 +26,8 @@ use lineup::{Lineup, Sight};
 /// below it that was meant for one of the receivers has been received. Numbers strictly increase, and a clock that is
 /// told exceeds all that was told before, as with a single receiver (but see [`merge`](Self::merge)).
 ///
+/// A broadcast to several of its receivers comes once for each, with the one number that it has.
+///
 /// It closes when all of them have. If one of them is [behind](Receiver::behind) others, the whole stream waits for
 /// them when it comes to that one's message; no clock goes beyond them.
 ///
@@ -156,8 +158,12 @@ impl<M: 'static> Merge<M> {
     ///
     /// When all receivers have closed.
     pub fn recv(&mut self) -> Result<(Seq, M), RecvError> {
-        self.go_on(None).map_err(|_| RecvError)?;
-        self.take().ok_or(RecvError)
+        loop {
+            self.go_on(None).map_err(|_| RecvError)?;
+            if let Some(message) = self.take() {
+                return Ok(message);
+            }
+        }
     }
 
     /// The next message, if it is there now. Runs a pass at most, and those asked for meanwhile.
@@ -166,8 +172,12 @@ impl<M: 'static> Merge<M> {
     ///
     /// When there is none, or all receivers have closed.
     pub fn try_recv(&mut self) -> Result<(Seq, M), TryRecvError> {
-        self.try_go_on()?;
-        self.take().ok_or(TryRecvError::Empty)
+        loop {
+            self.try_go_on()?;
+            if let Some(message) = self.take() {
+                return Ok(message);
+            }
+        }
     }
 
     /// The next message, waiting for `timeout` at the longest.
@@ -176,8 +186,13 @@ impl<M: 'static> Merge<M> {
     ///
     /// When there was none in time, or all receivers have closed.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<(Seq, M), RecvTimeoutError> {
-        self.go_on(Deadline::after(timeout))?;
-        self.take().ok_or(RecvTimeoutError::Closed)
+        let deadline = Deadline::after(timeout);
+        loop {
+            self.go_on(deadline)?;
+            if let Some(message) = self.take() {
+                return Ok(message);
+            }
+        }
     }
 
     /// Waits for a message, and hands it and those that are there, `max` at most, to `f`. Returns how many.
@@ -189,12 +204,17 @@ impl<M: 'static> Merge<M> {
     /// # Panics
     ///
     /// If `f` does: the message that it was given has been received, the next have not.
-    pub fn recv_batch(&mut self, max: usize, f: impl FnMut(Seq, M)) -> Result<usize, RecvError> {
-        if max == 0 {
-            return Ok(0);
+    pub fn recv_batch(
+        &mut self,
+        max: usize,
+        mut f: impl FnMut(Seq, M),
+    ) -> Result<usize, RecvError> {
+        let mut taken = 0;
+        while max > 0 && taken == 0 {
+            self.go_on(None).map_err(|_| RecvError)?;
+            taken = self.take_batch(max, &mut f);
         }
-        self.go_on(None).map_err(|_| RecvError)?;
-        Ok(self.take_batch(max, f))
+        Ok(taken)
     }
 
     /// As [`recv_batch`](Self::recv_batch), if a message is there now. Runs a pass at most, and those asked for
@@ -210,13 +230,14 @@ impl<M: 'static> Merge<M> {
     pub fn try_recv_batch(
         &mut self,
         max: usize,
-        f: impl FnMut(Seq, M),
+        mut f: impl FnMut(Seq, M),
     ) -> Result<usize, TryRecvError> {
-        if max == 0 {
-            return Ok(0);
+        let mut taken = 0;
+        while max > 0 && taken == 0 {
+            self.try_go_on()?;
+            taken = self.take_batch(max, &mut f);
         }
-        self.try_go_on()?;
-        Ok(self.take_batch(max, f))
+        Ok(taken)
     }
 
     /// The messages until all receivers close, waiting for each.
@@ -240,8 +261,12 @@ impl<M: 'static> Merge<M> {
     ///
     /// When there is nothing new, or all receivers have closed.
     pub fn try_recv_event(&mut self) -> Result<Event<M>, TryRecvError> {
-        let news = self.look_twice(Self::for_event)?;
-        self.tell(news).ok_or(TryRecvError::Closed)
+        loop {
+            let news = self.look_twice(Self::for_event)?;
+            if let Some(told) = self.tell(news) {
+                return told.ok_or(TryRecvError::Closed);
+            }
+        }
     }
 
     /// As [`recv_event`](Self::recv_event), waiting for `timeout` at the longest.
@@ -313,6 +338,10 @@ impl<M: 'static> Merge<M> {
         let news = match self.for_message() {
             Some(news) => news,
             None => self.wait(Self::for_message, |shared, parker, step| {
+                if shared.follows() {
+                    // As for a receiver of a follower.
+                    return shared.wait_for_clock(parker, deadline, step);
+                }
                 shared.wait(parker, deadline, Pace::EAGER, step)
             })?,
         };
@@ -320,13 +349,17 @@ impl<M: 'static> Merge<M> {
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<M>, RecvTimeoutError> {
-        let news = match self.for_event() {
-            Some(news) => news,
-            None => self.wait(Self::for_event, |shared, parker, step| {
-                shared.wait_for_clock(parker, deadline, step)
-            })?,
-        };
-        self.tell(news).ok_or(RecvTimeoutError::Closed)
+        loop {
+            let news = match self.for_event() {
+                Some(news) => news,
+                None => self.wait(Self::for_event, |shared, parker, step| {
+                    shared.wait_for_clock(parker, deadline, step)
+                })?,
+            };
+            if let Some(told) = self.tell(news) {
+                return told.ok_or(RecvTimeoutError::Closed);
+            }
+        }
     }
 
     #[cold]
@@ -358,22 +391,23 @@ impl<M: 'static> Merge<M> {
         })
     }
 
-    /// The event of a look; none if it is the end.
-    fn tell(&mut self, news: News) -> Option<Event<M>> {
+    /// The event of a look, or that it is the end (none within); none if the message that was there is not for a
+    /// receiver which was removed from its group.
+    fn tell(&mut self, news: News) -> Option<Option<Event<M>>> {
         match news {
             News::Message => {
                 let (seq, message) = self.take()?;
-                Some(Event::Message(seq, message))
+                Some(Some(Event::Message(seq, message)))
             }
             News::Clock(clock) => {
                 self.told = clock;
                 // The last one, if it is closed: nothing that it covers is to come.
                 self.ended = self.lineup.is_over();
-                Some(Event::Clock(clock))
+                Some(Some(Event::Clock(clock)))
             }
             News::Closed => {
                 self.ended = true;
-                None
+                Some(None)
             }
         }
     }

@@ -72,22 +72,12 @@ impl<T> Consumer<T> {
     /// As [`take`](Self::take), in a lane with several consumers. None, and nothing more in the run, if it was removed.
     #[inline]
     fn take_clone<N>(&mut self, count: impl FnOnce() -> N) -> Option<(N, T)> {
-        let (Some(tap), Some(taps)) = (&self.tap, &self.lane.taps) else { return None };
-        if !tap.begin(self.head) {
+        let Self { lane, head, tap: Some(tap), .. } = self else { return None };
+        if !tap.begin(*head) {
             self.miss();
             return None;
         }
-        // SAFETY: head < granted, so the slot was published (I2); READING stands at it, so the producer does not
-        // drop it (I4) until the head is published, which is after the reference's last use.
-        let value = unsafe { self.lane.slots().get(self.head) };
-        // Before the clone, which may panic: it is not tried again.
-        self.head += 1;
-        let number = count();
-        let reading = Reading { tap, lane: &self.lane.state, head: self.head };
-        let value = (taps.clone)(value);
-        std::mem::forget(reading);
-        tap.advance(self.head);
-        Some((number, value))
+        Some(lane.clone_at(tap, head, count))
     }
 
     /// Whether the run has a message left, which then is to be lent at once.
@@ -146,6 +136,8 @@ impl<T> Consumer<T> {
         mut count: impl FnMut() -> N,
         mut f: impl FnMut(N, T),
     ) -> usize {
+        // What was lent and forgotten, so that a quarter is a quarter from here.
+        self.give_back();
         let start = self.head;
         let end = self.granted.min(start.saturating_add(max as u64));
         if self.tap.is_some() {
@@ -173,15 +165,26 @@ impl<T> Consumer<T> {
         mut count: impl FnMut() -> N,
         mut f: impl FnMut(N, T),
     ) -> usize {
-        let mut taken = 0;
-        while self.head < end {
-            // Nothing is being read while `f` runs: a member that is stuck there can be removed.
-            let Some((number, value)) = self.take_clone(&mut count) else { break };
-            taken += 1;
-            f(number, value);
-            if self.head == self.published + self.quarter {
-                self.give_back();
+        let start = self.head;
+        let Self { lane, head, published, quarter, tap: Some(tap), .. } = self else { return 0 };
+        let mut removed = false;
+        while *head < end {
+            removed = !tap.begin(*head);
+            if removed {
+                break;
             }
+            let (number, value) = lane.clone_at(tap, head, &mut count);
+            // Nothing is being read while `f` runs: a member that is stuck there can be removed.
+            tap.advance(*head);
+            f(number, value);
+            if *head == *published + *quarter {
+                *published = *head;
+                lane.state.offer_room();
+            }
+        }
+        let taken = (*head - start) as usize;
+        if removed {
+            self.miss();
         }
         taken
     }
@@ -189,6 +192,7 @@ impl<T> Consumer<T> {
     /// Lends up to `max` messages of the run to `f`, one after the other; how many. Frees their slots at each quarter.
     #[inline]
     pub(crate) fn lend_each(&mut self, max: usize, mut f: impl FnMut(&T)) -> usize {
+        self.give_back();
         let Some(tap) = &self.tap else {
             return self.take_each(max, || (), |(), value| f(&value));
         };
@@ -252,6 +256,24 @@ impl<T> Consumer<T> {
             tap.finish_at(self.head);
             self.lane.state.offer_room();
         }
+    }
+}
+
+impl<T> Lane<T> {
+    /// Clones the message at the head of a tap, where READING stands, and moves the head on.
+    #[inline]
+    fn clone_at<N>(&self, tap: &Tap, head: &mut u64, count: impl FnOnce() -> N) -> (N, T) {
+        let clone = self.taps.as_ref().expect("a tap is of a lane with several").clone;
+        // SAFETY: the consumer has been granted it (I2); READING stands at it, so the producer does not drop it
+        // (I4) until the head is published, which is after the reference's last use.
+        let value = unsafe { self.slots().get(*head) };
+        // Before the clone, which may panic: it is not tried again.
+        *head += 1;
+        let number = count();
+        let reading = Reading { tap, lane: &self.state, head: *head };
+        let value = clone(value);
+        std::mem::forget(reading);
+        (number, value)
     }
 }
 
