@@ -99,8 +99,8 @@ fn what_was_sent_is_received_when_all_else_is_gone() {
     assert_eq!(got, (0..8).collect::<Vec<_>>());
 }
 
-/// Goal: a poisoned engine wakes and closes everyone and gives values back. Method: a broadcaster sleeps on a full lane,
-/// another for its number, a member for a message and one for the clock.
+/// Goal: a poisoned engine wakes and closes everyone and gives values back. Method: a broadcaster sleeps on a full
+/// lane, another for its number, a member for a message and one for the clock.
 #[test]
 fn a_poisoned_engine_closes_groups() {
     to_the_end(|| {

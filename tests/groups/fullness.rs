@@ -58,8 +58,8 @@ fn unicast_and_broadcasts_do_not_starve_each_other() {
     }
 }
 
-/// Goal: broadcasters of groups that overlap do not wait for each other for ever, and what both send comes in one order.
-/// Method: three groups, each of two of three members, inboxes of one entry, lanes of one and two; threads.
+/// Goal: broadcasters of groups that overlap do not wait for each other for ever, and what both send comes in one
+/// order. Method: three groups, each of two of three members, inboxes of one entry, lanes of one and two; threads.
 #[test]
 fn overlapping_groups_do_not_lock_each_other() {
     const COUNT: u64 = 2_000;
@@ -228,8 +228,8 @@ fn the_report_says_which_member_holds_up_a_broadcaster() {
     assert!(all.try_send(8).is_ok());
 }
 
-/// Goal: sizes are as said: of an inbox of one entry one is for anyone, and broadcasts have one more, which goes back to
-/// nobody when the last of them has gone. Method: by hand, counted entries.
+/// Goal: sizes are as said: of an inbox of one entry one is for anyone, and broadcasts have one more, which goes back
+/// to nobody when the last of them has gone. Method: by hand, counted entries.
 #[test]
 fn an_inbox_of_one_entry_has_another_for_broadcasts() {
     let engine = by_hand(1, 1);
