@@ -14,6 +14,8 @@ mod fullness;
 mod joining;
 #[path = "groups/lending.rs"]
 mod lending;
+#[path = "groups/model.rs"]
+mod model;
 #[path = "groups/order.rs"]
 mod order;
 #[path = "groups/panics.rs"]
