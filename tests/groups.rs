@@ -20,6 +20,8 @@ mod model;
 mod order;
 #[path = "groups/panics.rs"]
 mod panics;
+#[path = "groups/parcel.rs"]
+mod parcel;
 #[path = "groups/removing.rs"]
 mod removing;
 mod support;

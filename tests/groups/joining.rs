@@ -55,31 +55,42 @@ fn one_who_leaves_gets_what_was_numbered_before() {
     assert_eq!(take(&mut stayer), numbered(1, 1..=4));
 }
 
+/// Whatever becomes of a thread, the others are told that it is over.
+struct Over<'a>(&'a AtomicUsize);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
 /// Goal: no gap after joining, none before leaving, whoever else comes and goes. Method: two broadcasters never stop;
 /// nothing else is numbered, so a member gets each number from the one after `joined_at`. Guests subscribe, read, and
-/// are sent away by another thread; then they read to the end.
+/// are sent away by another thread; then they read to the end, which has no gap among what one has sent.
 #[test]
 fn guests_miss_nothing_between_joining_and_leaving() {
     to_the_end(|| {
-        let (_engine, group) = engine_and_group::<u64>(16);
-        let (busy, over) = (AtomicUsize::new(3), AtomicBool::new(false));
+        let (_engine, group) = engine_and_group::<(usize, u64)>(16);
+        let busy = AtomicUsize::new(3);
         thread::scope(|scope| {
             for author in 0..2 {
                 let mut all = group.broadcaster();
-                let over = &over;
+                let busy = &busy;
                 scope.spawn(move || {
-                    while !over.load(SeqCst) {
-                        all.send(author).unwrap();
+                    let mut index = 0;
+                    while busy.load(SeqCst) > 0 {
+                        all.send((author, index)).unwrap();
+                        index += 1;
                     }
                 });
             }
             for guest in 0..3_u64 {
-                let (group, busy, over) = (&group, &busy, &over);
+                let (group, busy) = (&group, &busy);
                 scope.spawn(move || {
+                    let _over = Over(busy);
                     for round in 0..60 {
                         stay(group, 1 + guest * 40 + round % 7);
                     }
-                    over.fetch_or(busy.fetch_sub(1, SeqCst) == 1, SeqCst);
                 });
             }
         });
@@ -88,26 +99,29 @@ fn guests_miss_nothing_between_joining_and_leaving() {
 }
 
 /// Subscribes, reads so many, is sent away, and reads to the end.
-fn stay(group: &Group<u64>, count: u64) {
+fn stay(group: &Group<(usize, u64)>, count: u64) {
     let mut rx = group.subscribe();
-    let mut next = None;
-    let mut check = |rx: &Receiver<u64>, number: u64| {
-        let expected = next.unwrap_or_else(|| rx.joined_at().unwrap().get() + 1);
-        assert_eq!(number, expected, "a gap");
-        next = Some(number + 1);
+    let (mut told, mut indices) = (None, [None; 2]);
+    let mut check = |number: u64, (author, index): (usize, u64)| {
+        assert!(told.is_none_or(|told| number > told), "O4");
+        let before = indices[author].replace(index);
+        assert!(before.is_none_or(|before| index == before + 1), "a gap in {author}'s");
+        told.replace(number)
     };
     for read in 0..count {
-        let number = match read % 3 {
-            0 => rx.recv_ref().unwrap().seq(),
-            _ => rx.recv().unwrap().0,
+        let (number, value) = match read % 3 {
+            0 => rx.recv_ref().map(|message| (message.seq(), *message)).unwrap(),
+            _ => rx.recv().unwrap(),
         };
-        check(&rx, number.get());
+        let told = check(number.get(), value);
+        let before = told.unwrap_or_else(|| rx.joined_at().unwrap().get());
+        assert_eq!(number.get(), before + 1, "a gap");
     }
     thread::scope(|scope| {
         let address = rx.address();
         scope.spawn(move || assert!(group.leave(&address)));
-        while let Ok((number, _)) = rx.recv() {
-            check(&rx, number.get());
+        while let Ok((number, value)) = rx.recv() {
+            check(number.get(), value);
         }
     });
     assert_eq!(rx.missed(), 0);

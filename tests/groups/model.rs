@@ -18,40 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use mainspring::{Broadcaster, Engine, Event, Group, Receiver, Sender, TryRecvError, TrySendError};
 
 use crate::by_hand;
-
-/// A value. The one that was sent is counted as long as it is there; clones are not.
-struct Parcel {
-    id: u64,
-    /// The handle that sent it.
-    handle: usize,
-    there: Option<Arc<AtomicU64>>,
-}
-
-impl Clone for Parcel {
-    fn clone(&self) -> Self {
-        Self { there: None, ..*self }
-    }
-}
-
-impl Drop for Parcel {
-    fn drop(&mut self) {
-        if let Some(there) = &self.there {
-            assert!(there.fetch_sub(1, SeqCst) > 0, "dropped twice");
-        }
-    }
-}
-
-/// Random numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) >> 8) as usize % sides
-    }
-}
+use crate::parcel::{Dice, Parcel};
 
 /// A receiver, and what must come.
 struct Reader {
@@ -333,7 +300,7 @@ impl World {
         }
     }
 
-    /// True if there was something.
+    /// True if there was a message.
     fn receive(&mut self, at: usize, way: usize) -> bool {
         let rx = &mut self.readers[at].as_mut().unwrap().rx;
         let mut got = Vec::new();

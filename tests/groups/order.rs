@@ -189,6 +189,8 @@ fn senders_become_broadcasters_under_traffic() {
             let engine = Engine::builder().inbox(2).capacity(4).build().unwrap();
             let group = engine.group();
             let members: Vec<Receiver<Letter>> = (0..3).map(|_| group.subscribe()).collect();
+            // Until all have changed nobody closes.
+            let source = group.broadcaster();
             let old = engine.receiver();
             let senders = [(); 3].map(|()| engine.sender(&old.address()).unwrap());
             engine.run_until_idle();
@@ -210,6 +212,7 @@ fn senders_become_broadcasters_under_traffic() {
                 .map(|(place, mut rx)| thread::spawn(move || read(place, &mut rx)))
                 .collect();
             writers.into_iter().for_each(|writer| writer.join().unwrap());
+            drop(source);
             let mut union = BTreeMap::new();
             for reader in readers {
                 let letters = reader.join().unwrap();
