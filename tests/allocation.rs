@@ -268,3 +268,35 @@ fn a_lane_takes_its_memory_with_its_first_message() {
     });
     assert!(bytes < 50_000, "{bytes} bytes for later messages");
 }
+
+/// Goal: broadcasting allocates nothing, nor does receiving, by clone of what allocates nothing itself, by reference,
+/// and in batches; nor do a full lane and a full inbox. Method: three members, two broadcasters, a sender beside them.
+#[test]
+fn broadcasting_allocates_nothing() {
+    let engine = Engine::builder().capacity(8).inbox(2).build().unwrap();
+    let group = engine.group();
+    let mut members: Vec<Receiver<[u64; 3]>> = (0..3).map(|_| group.subscribe()).collect();
+    let mut broadcasters = [group.broadcaster(), group.broadcaster()];
+    let mut alone = engine.sender(&members[0].address()).unwrap();
+    let mut way = 0;
+    assert_allocates_nothing("broadcasting", || {
+        for (nth, all) in broadcasters.iter_mut().enumerate() {
+            all.send([nth as u64; 3]).unwrap();
+            all.send_batch([[1; 3], [2; 3]]).unwrap();
+            while all.try_send([7; 3]).is_ok() && all.len() < 8 {}
+            all.reclaim();
+        }
+        alone.try_send([9; 3]).ok();
+        way += 1;
+        // What waits for a full inbox comes when all have read.
+        while broadcasters.iter().any(|all| !all.is_empty()) {
+            for (nth, rx) in members.iter_mut().enumerate() {
+                match (way + nth) % 3 {
+                    0 => while rx.try_recv().is_ok() {},
+                    1 => while rx.try_recv_ref().is_ok() {},
+                    _ => while rx.try_recv_batch_ref(3, |_, _| ()).is_ok() {},
+                }
+            }
+        }
+    });
+}

@@ -1,13 +1,61 @@
 //! Groups: what is broadcast reaches every member, with one number, and nobody is held up by one who does not read.
+//!
+//! Each promise that the docs of [`Group`], [`Broadcaster`](mainspring::Broadcaster), [`Ref`](mainspring::Ref) and
+//! [`Receiver`] make of them has its test, in the module that its subject names. Where it can be, a test is one thread
+//! with passes by hand, so that every number is known.
 
 #![cfg(not(loom))]
 
+#[path = "groups/ending.rs"]
+mod ending;
+#[path = "groups/fullness.rs"]
+mod fullness;
+#[path = "groups/joining.rs"]
+mod joining;
+#[path = "groups/lending.rs"]
+mod lending;
+#[path = "groups/model.rs"]
+mod model;
+#[path = "groups/order.rs"]
+mod order;
+#[path = "groups/panics.rs"]
+mod panics;
+#[path = "groups/parcel.rs"]
+mod parcel;
+#[path = "groups/removing.rs"]
+mod removing;
 mod support;
 
 use std::thread;
 
-use mainspring::{Engine, RecvError, Seq, TrySendError};
+use mainspring::{
+    Drive, Engine, Group, Receiver, RecvError, Seq, TryRecvError, TrySendError, parts,
+};
 use support::{Drops, to_the_end};
+
+/// An engine that passes only by hand.
+pub(crate) fn by_hand(inbox: usize, capacity: usize) -> Engine {
+    let builder = Engine::builder().inbox(inbox).capacity(capacity);
+    builder.drive(Drive::manual(|| {})).build().unwrap()
+}
+
+/// An engine and a group of it whose lanes hold so many.
+pub(crate) fn engine_and_group<T: Send + 'static>(capacity: usize) -> (Engine, Group<T>) {
+    let engine = Engine::builder().capacity(capacity).build().unwrap();
+    let group = engine.group();
+    (engine, group)
+}
+
+/// Everything that is there, with its numbers.
+pub(crate) fn take<T: Send + 'static>(rx: &mut Receiver<T>) -> Vec<(u64, T)> {
+    let next = || rx.try_recv().ok().map(|(seq, value)| (seq.get(), value));
+    std::iter::from_fn(next).collect()
+}
+
+/// Numbers `from ..`, each with its value.
+pub(crate) fn numbered<T>(from: u64, values: impl IntoIterator<Item = T>) -> Vec<(u64, T)> {
+    (from..).zip(values).collect()
+}
 
 #[test]
 fn a_broadcast_reaches_every_member_with_one_number() {

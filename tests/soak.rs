@@ -24,6 +24,8 @@
 
 #[path = "soak/author.rs"]
 mod author;
+#[path = "soak/crowd.rs"]
+mod crowd;
 
 use std::collections::HashMap;
 use std::env;
