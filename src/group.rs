@@ -169,6 +169,7 @@ impl<T: Send + 'static> Group<T> {
             let parted =
                 lists.parted.iter().filter(|parted| Arc::ptr_eq(&parted.port, &member.port));
             places.extend(parted.flat_map(|parted| parted.places.iter().cloned()));
+            lists.parted.retain(|parted| !Arc::ptr_eq(&parted.port, &member.port));
         }
         if let Some(at) = member_at {
             let parting = lists.members.remove(at);
@@ -176,7 +177,9 @@ impl<T: Send + 'static> Group<T> {
                 parting.port.forwarded.remove(given);
             }
             places.extend_from_slice(&parting.places);
-            lists.parted.push(parting);
+            if !at_once {
+                lists.parted.push(parting);
+            }
             self.circle.count_change();
         }
         if at_once {

@@ -58,6 +58,8 @@ struct World {
     readers: Vec<Option<Reader>>,
     lone: Vec<Lone>,
     casters: Vec<Caster>,
+    /// Of each broadcaster that there ever was.
+    group_of: BTreeMap<usize, usize>,
     /// The numbers of broadcasts: the handle, the value.
     broadcasts: BTreeMap<u64, (usize, u64)>,
     /// The numbers of each handle's messages that are known, by value.
@@ -85,6 +87,7 @@ impl World {
             readers: Vec::new(),
             lone: Vec::new(),
             casters: Vec::new(),
+            group_of: BTreeMap::new(),
             broadcasts: BTreeMap::new(),
             handles: Vec::new(),
             above: Vec::new(),
@@ -166,7 +169,9 @@ impl World {
             17..=19 if !self.lone.is_empty() => self.send(which),
             20..=29 => {
                 let way = dice.below(6);
-                self.with_reader(which, |world, at| drop(world.receive(at, way)));
+                self.with_reader(which, |world, at| {
+                    world.receive(at, way);
+                });
             }
             30 => self.with_reader(which, |world, at| world.hold(at, dice)),
             31 => self.settle(),
@@ -216,6 +221,7 @@ impl World {
                 reader.handles.insert(handle);
             }
         }
+        self.group_of.insert(handle, group);
         self.casters.push(Caster { all, handle, group });
     }
 
@@ -246,26 +252,25 @@ impl World {
             true => self.groups[group].remove(&address),
             false => self.groups[group].leave(&address),
         };
-        // One that has closed may have been forgotten.
-        assert!(parted == reader.groups.contains(&group) || reader.rx.is_closed());
+        // One that has closed may have been forgotten; one that has left may be removed all the same.
+        let is_member = reader.groups.contains(&group);
+        assert!(parted || !is_member || reader.rx.is_closed());
+        assert!(!parted || is_member || at_once || reader.rx.is_closed());
         if parted {
             self.end_membership(at, group, at_once);
         }
     }
 
+    /// Also with those of the group's broadcasters that have ended.
     fn end_membership(&mut self, at: usize, group: usize, at_once: bool) {
-        let handles = self.handles_of(group);
-        let reader = self.readers[at].as_mut().unwrap();
+        let Self { readers, group_of, .. } = self;
+        let reader = readers[at].as_mut().unwrap();
         reader.groups.retain(|&of| of != group);
-        reader.handles.retain(|handle| !handles.contains(handle));
+        reader.handles.retain(|handle| group_of[handle] != group);
         if at_once {
             let before = reader.owed.len();
-            reader.owed.retain(|(_, handle)| !handles.contains(handle));
+            reader.owed.retain(|(_, handle)| group_of[handle] != group);
             reader.missed += (before - reader.owed.len()) as u64;
-        } else {
-            // It still receives these, also if it joins again and is removed.
-            let left = reader.owed.iter_mut().filter(|(_, handle)| handles.contains(handle));
-            left.for_each(|owed| owed.1 = usize::MAX);
         }
     }
 
