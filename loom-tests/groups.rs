@@ -49,7 +49,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "group_member_that_reads_wakes_the_author",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 50,
         reaches: &[],
         body: member_that_reads_wakes_the_author,
     },

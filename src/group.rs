@@ -377,9 +377,8 @@ impl<T: Send + 'static> Lists<T> {
         let mut member = Member { port, ordinal: self.joined, places: Vec::new() };
         self.joined += 1;
         let places = self.lanes.iter().filter_map(|way| member.connect(way, now)).collect();
-        // By address, which is the order in which `publish` locks them.
-        let address = Arc::as_ptr(&member.port);
-        let at = self.members.partition_point(|other| Arc::as_ptr(&other.port) < address);
+        // By id, which is the order in which `publish` locks them.
+        let at = self.members.partition_point(|other| other.port.id < member.port.id);
         self.members.insert(at, member);
         places
     }

@@ -99,8 +99,8 @@ impl Tap {
     /// Before the slots from `head` on are touched. False if the member has been removed: it must not.
     #[inline]
     pub(crate) fn begin(&self, head: u64) -> bool {
-        // Relaxed: the barrier orders it.
-        self.line.head.store(head | READING, Relaxed);
+        // Release: as `advance`, for it stands in its place. The barrier orders it before what follows.
+        self.line.head.store(head | READING, ord!("tap.begin.publish", Release));
         // Pairs with the heavy barrier in `remove`: it sees READING, or we see `removed`.
         light!("tap.begin.light");
         // Relaxed: the barrier orders it.
