@@ -121,7 +121,7 @@ Examples:
   mainspring route -n 4 --key 1 --out parts *.log       equal first words in the same file of four
   mainspring route -n 2 -k 3 -d , -o parts users.csv    by the third column
   mainspring route -n 3 --by broadcast -o copies *.log  three files, each with all lines
-  mainspring route -n 4 -k 1 *.log > all.tsv            the table counts by key, the lines are in one
+  mainspring route -n 4 -k 1 *.log > all.tsv            one stream, counted for each of four
   tail -f app.log | mainspring route - --format json    as it comes
 
 Exit codes:
