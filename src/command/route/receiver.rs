@@ -19,10 +19,8 @@ const BATCH: usize = 512;
 
 /// Where a thread's lines come from.
 pub(super) enum Lines {
-    /// For this receiver alone: it takes them.
-    Own(Receiver<Line>),
-    /// For other receivers as well: it reads them where they lie.
-    Common(Receiver<Line>),
+    /// One receiver's. They may be others' as well, so it reads them where they lie.
+    One(Receiver<Line>),
     /// Several receivers', in the order of their numbers, with the receiver's number, counted from
     /// 0.
     Merged(Merge<(usize, Line)>),
@@ -85,8 +83,7 @@ impl Lines {
     /// What there is, a batch at most.
     fn take_now(&mut self, mut f: impl FnMut(usize, Seq, &Line)) -> Result<(), TryRecvError> {
         let taken = match self {
-            Self::Own(lines) => lines.try_recv_batch(BATCH, |seq, line| f(0, seq, &line)),
-            Self::Common(lines) => lines.try_recv_batch_ref(BATCH, |seq, line| f(0, seq, line)),
+            Self::One(lines) => lines.try_recv_batch_ref(BATCH, |seq, line| f(0, seq, line)),
             Self::Merged(lines) => {
                 lines.try_recv_batch(BATCH, |seq, (nth, line)| f(nth, seq, &line))
             }
@@ -97,8 +94,7 @@ impl Lines {
     /// A batch at most, waiting for a line; false at the end.
     fn take(&mut self, mut f: impl FnMut(usize, Seq, &Line)) -> bool {
         let taken = match self {
-            Self::Own(lines) => lines.recv_batch(BATCH, |seq, line| f(0, seq, &line)),
-            Self::Common(lines) => lines.recv_batch_ref(BATCH, |seq, line| f(0, seq, line)),
+            Self::One(lines) => lines.recv_batch_ref(BATCH, |seq, line| f(0, seq, line)),
             Self::Merged(lines) => lines.recv_batch(BATCH, |seq, (nth, line)| f(nth, seq, &line)),
         };
         taken.is_ok()
@@ -111,8 +107,7 @@ impl Lines {
         f: impl FnOnce(usize, Seq, &Line),
     ) -> Result<(), RecvTimeoutError> {
         match self {
-            Self::Own(lines) => lines.recv_timeout(patience).map(|(seq, line)| f(0, seq, &line)),
-            Self::Common(lines) => {
+            Self::One(lines) => {
                 lines.recv_ref_timeout(patience).map(|line| f(0, line.seq(), &line))
             }
             Self::Merged(lines) => {
@@ -123,7 +118,7 @@ impl Lines {
 
     fn caught_up_to(&mut self) -> Seq {
         match self {
-            Self::Own(lines) | Self::Common(lines) => lines.caught_up_to(),
+            Self::One(lines) => lines.caught_up_to(),
             Self::Merged(lines) => lines.caught_up_to(),
         }
     }
