@@ -3,10 +3,15 @@
 //! A [`Place`] is a temporary directory with inputs in it; the command runs there, so that names
 //! are short. What it wrote is read back as [`Row`]s, sorted by number. Where a test must know that
 //! the command is under way, it reads something that the command has written, or has a pipe that
-//! is too small for what it writes into it.
+//! is too small for what it writes into it. Tests of the rules of `--by`, and of several receivers on
+//! standard output, have files of their own.
 
 #![cfg(all(feature = "cli", not(loom), target_os = "linux"))]
 
+#[path = "route/by.rs"]
+mod by;
+#[path = "route/merged.rs"]
+mod merged;
 #[path = "route/place.rs"]
 mod place;
 
@@ -98,13 +103,6 @@ fn without_out_one_receiver_writes_to_standard_output() {
     place.write("a", "first\nlast");
     let run = place.route(["a"]);
     assert_eq!(run.succeeds().stdout, b"1\ta\t1\tfirst\n2\ta\t2\tlast\n");
-}
-
-#[test]
-fn several_receivers_without_out_are_an_error_that_says_so() {
-    let place = Place::new();
-    place.write("a", "x\n");
-    place.route(["-n", "2", "a"]).fails(2, "--out DIR");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgAction, value_parser};
 
+use super::by::{By, Rule};
+use super::error::Error;
 use super::format::Format;
 use super::key::Key;
 
@@ -19,7 +21,7 @@ const SLOTS: usize = 1 << 19;
 const LANE_MIN: usize = 16;
 const LANE_MAX: usize = 1024;
 
-/// All receivers' write buffers together, and the bounds for one.
+/// All outputs' write buffers together, and the bounds for one.
 const WRITE_BUFFERS: usize = 8 << 20;
 const WRITE_BUFFER_MIN: usize = 8 << 10;
 const WRITE_BUFFER_MAX: usize = 256 << 10;
@@ -27,7 +29,8 @@ const WRITE_BUFFER_MAX: usize = 256 << 10;
 /// Number the lines of files in one order and share them out.
 ///
 /// Every line is a message: it gets the next number, 1, 2, 3 and so on over all files, and goes to
-/// one receiver, which writes `seq, file, line number, text`. The lines of a file keep their order.
+/// one receiver, or to all, which write `seq, file, line number, text`. The lines of a file keep
+/// their order.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER_HELP, after_help = "`--help` shows examples and exit codes.")]
 pub(crate) struct Args {
@@ -35,14 +38,21 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "FILE", value_parser = value_parser!(PathBuf))]
     pub(super) files: Vec<PathBuf>,
 
-    /// Receivers, each a thread with an output of its own
+    /// Receivers: each has a file of its own in DIR; without --out they share standard output
+    ///
+    /// Each that has a file is a thread. On standard output one thread writes the lines of all of
+    /// them, in the order of their numbers.
     #[arg(short = 'n', long, value_name = "N", default_value = "1",
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub(super) receivers: usize,
 
-    /// Choose the receiver by this field's hash, counted from 1; without it they take turns
+    /// How lines are shared out [default: hash with --key, otherwise round-robin]
+    #[arg(short, long, value_name = "RULE")]
+    pub(super) by: Option<By>,
+
+    /// The field whose hash chooses the receiver, counted from 1
     ///
-    /// Equal keys meet in one output. A field that a line does not have is an empty key.
+    /// Equal keys meet at one receiver. A field that a line does not have is an empty key.
     #[arg(short, long, value_name = "FIELD",
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     pub(super) key: Option<usize>,
@@ -84,6 +94,12 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "\
 Sizes are bytes, or take K, M or G: 512K is 524288.
 
+Sharing out:
+  hash         Equal keys meet at the same receiver: in each run, as long as --receivers stays.
+  round-robin  The receivers take turns, over all files: none gets two lines more than another.
+  broadcast    Every line goes to every receiver and has one number: the outputs are equal. It needs
+               --out if there is more than one receiver. A slow output holds up all.
+
 Output:
   tsv   seq, file, line number and text, parted by tabs. The text comes last and is as it was.
         In the name of a file, tab, newline, return and backslash are \\t, \\n, \\r and \\\\.
@@ -92,23 +108,27 @@ Output:
         a file name that is not has \"file_base64\" instead of \"file\".
 
   The numbers are one order over all files: each file's lines in their order, the files among
-  each other as they were read, which differs from run to run. Equal keys meet in the same output,
-  whatever the run.
+  each other as they were read, which differs from run to run. In each output the numbers rise, also
+  where several receivers share standard output.
 
 Table, at the end, on standard error:
-  messages and bytes (of text) that are in the output, the number of the last of them, and the
-  clock: up to there the receiver has had everything that was meant for it.
+  for each receiver the messages and bytes (of text) that are in its output, the number of the last
+  of them, and the clock: up to there it has had everything that was meant for it. The total counts
+  what was written: with broadcast, each line once for each receiver.
 
 Examples:
-  mainspring route a.log b.log                        both in one, numbered, on standard output
-  mainspring route -n 4 --key 1 --out parts *.log     equal first words in the same file of four
-  mainspring route -n 2 -k 3 -d , -o parts users.csv  by the third column
-  tail -f app.log | mainspring route - --format json  as it comes
+  mainspring route a.log b.log                          both in one, numbered, on standard output
+  mainspring route -n 4 --key 1 --out parts *.log       equal first words in the same file of four
+  mainspring route -n 2 -k 3 -d , -o parts users.csv    by the third column
+  mainspring route -n 3 --by broadcast -o copies *.log  three files, each with all lines
+  mainspring route -n 4 -k 1 *.log > all.tsv            one stream, counted for each of four
+  tail -f app.log | mainspring route - --format json    as it comes
 
 Exit codes:
   0    everything was routed
   1    a file cannot be read or written, or a line is longer than --max-line; the run stops there,
-       and what the table says is in the output
+       and what the table says is in the output. Or, at the end, the lines that are written are not
+       those that were sent: that would be a mistake of mainspring's own
   2    wrong usage
   130  interrupted (Ctrl-C); 143 terminated (SIGTERM). What is under way is still written;
        a second signal ends it at once
@@ -126,13 +146,23 @@ pub(super) struct Memory {
     pub(super) pool: usize,
     /// Slots of one lane.
     pub(super) lane: usize,
-    /// A receiver's write buffer.
+    /// An output's write buffer.
     pub(super) write_buffer: usize,
 }
 
 impl Args {
-    pub(super) fn key(&self) -> Option<Key> {
-        self.key.map(|field| Key { field, delimiter: self.delimiter.clone() })
+    pub(super) fn rule(&self) -> Result<Rule, Error> {
+        let key = self.key.map(|field| Key { field, delimiter: self.delimiter.clone() });
+        let rule = Rule::new(self.by, key)?;
+        if matches!(rule, Rule::All) && self.shares_stdout() {
+            return Err(Error::BroadcastWithoutOut { receivers: self.receivers });
+        }
+        Ok(rule)
+    }
+
+    /// Whether several receivers have one output.
+    pub(super) fn shares_stdout(&self) -> bool {
+        self.out.is_none() && self.receivers > 1
     }
 
     /// Each open file may keep the start of a line, up to a chunk; at most half of `--memory` goes
@@ -144,8 +174,8 @@ impl Args {
         let pool = memory - open * chunk;
         let slots = (SLOTS / (open * self.receivers)).clamp(LANE_MIN, LANE_MAX);
         let lane = 1 << slots.ilog2();
-        let write_buffer =
-            (WRITE_BUFFERS / self.receivers).clamp(WRITE_BUFFER_MIN, WRITE_BUFFER_MAX);
+        let outputs = if self.shares_stdout() { 1 } else { self.receivers };
+        let write_buffer = (WRITE_BUFFERS / outputs).clamp(WRITE_BUFFER_MIN, WRITE_BUFFER_MAX);
         Memory { open, chunk, pool, lane, write_buffer }
     }
 }

@@ -7,12 +7,20 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+use mainspring::Seq;
+
+use super::by::By;
 use super::stop::Signal;
 
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// Several receivers, and only standard output to write to.
-    ManyWithoutOut { receivers: usize },
+    /// `--by hash`, and no key.
+    HashWithoutKey,
+    /// A key, and another rule than the hash.
+    KeyWithoutHash { by: By },
+    /// Several receivers that write the same lines, and only standard output to write to.
+    BroadcastWithoutOut { receivers: usize },
     /// `-` more than once: there is only one standard input.
     StdinTwice,
     /// An input that cannot be opened.
@@ -39,12 +47,17 @@ pub(crate) enum Error {
     System { what: &'static str, source: io::Error },
     /// The engine refused what a run needs.
     Engine(String),
+    /// The outputs do not have what was sent.
+    Account { name: String, sent: u64, messages: u64, last: Seq },
 }
 
 impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::ManyWithoutOut { .. } | Self::StdinTwice => 2,
+            Self::HashWithoutKey
+            | Self::KeyWithoutHash { .. }
+            | Self::BroadcastWithoutOut { .. }
+            | Self::StdinTwice => 2,
             Self::ClosedPipe { .. } => 141,
             Self::Signal(signal) => signal.exit_code(),
             _ => 1,
@@ -60,10 +73,21 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ManyWithoutOut { receivers } => write!(
+            Self::HashWithoutKey => {
+                write!(f, "--by hash needs the field to take the hash of: give --key FIELD")
+            }
+            Self::KeyWithoutHash { by } => {
+                let by = by.to_possible_value();
+                let name = by.as_ref().map_or("", |by| by.get_name());
+                write!(
+                    f,
+                    "--key is for --by hash, and --by {name} looks at no field: give one of them"
+                )
+            }
+            Self::BroadcastWithoutOut { receivers } => write!(
                 f,
-                "{receivers} receivers cannot share standard output: give --out DIR, \
-                 or leave --receivers at 1"
+                "standard output would have each line {receivers} times, once from each receiver: \
+                 give --out DIR, or leave --receivers at 1"
             ),
             Self::StdinTwice => write!(f, "standard input (-) is given more than once"),
             Self::Open { name, source } if is_out_of_files(source) => {
@@ -92,6 +116,12 @@ impl fmt::Display for Error {
             Self::Signal(signal) => write!(f, "{signal} before the end"),
             Self::System { what, source } => write!(f, "{what}: {source}"),
             Self::Engine(why) => write!(f, "the engine: {why}"),
+            Self::Account { name, sent, messages, last } => write!(
+                f,
+                "{name}: {sent} lines were sent, {messages} are written, the last number is {}: \
+                 a mistake of mainspring, not yours",
+                last.get()
+            ),
         }
     }
 }

@@ -8,11 +8,11 @@
 //!    └── inputs that ended make room ◀──┘
 //! ```
 //!
-//! Each open input has an outbox of its own, so its lines keep their order and no input waits for
-//! the order of another. Between two turns an input holds no buffer, only the start of a line that
-//! has not ended, which is shorter than a usual chunk; the run's memory has room for one such for
-//! each open input beside the pool (see `args.rs`). A line that fills a chunk is read to its
-//! end at once, whatever else waits, or the starts of many long lines would fill the memory.
+//! How lines reach the receivers is the affair of a [`Share`]. Between two turns an input holds no
+//! buffer, only the start of a line that has not ended, which is shorter than a usual chunk; the
+//! run's memory has room for one such for each open input beside the pool (see `args.rs`). A line
+//! that fills a chunk is read to its end at once, whatever else waits, or the starts of many long
+//! lines would fill the memory.
 //!
 //! Pipes and terminals are read only when they have something, so one that is silent holds nobody
 //! up. When nothing can be read the sender waits in [`Stop::wait`], where it hears Ctrl-C too.
@@ -22,26 +22,22 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
-use mainspring::{Address, AddressError, Engine, Outbox, Target};
 use memchr::{memchr_iter, memrchr};
 
 use super::error::Error;
 use super::input::{Input, Inputs, Source};
-use super::key::Choice;
-use super::pool::{Buffer, Line, Pool};
+use super::pool::{Buffer, Need, Pool};
+use super::share::{Gone, Share};
 use super::stop::{Patience, Reason, Stop};
 
 /// What the sender works with.
-pub(super) struct Feed {
-    engine: Engine,
-    receivers: Vec<Address<Line>>,
-    choice: Choice,
+pub(super) struct Feed<S> {
+    share: S,
     pool: Arc<Pool>,
     limits: Limits,
     bytes: ProgressBar,
-    /// A receiver closes when its last source goes: one that never sends keeps them open until the
-    /// first input is open, and while one has ended and the next is not open yet.
-    _keeper: Outbox,
+    /// Lines that were sent.
+    sent: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +46,15 @@ pub(super) struct Limits {
     pub(super) open: usize,
     /// Bytes of one line.
     pub(super) max_line: usize,
+}
+
+/// How the sender ended.
+#[derive(Debug)]
+pub(super) struct Fed {
+    /// Lines that were sent.
+    pub(super) sent: u64,
+    /// Why it ended early, if it did.
+    pub(super) halt: Option<Halt>,
 }
 
 /// Why the sender ended early.
@@ -61,31 +66,26 @@ pub(super) enum Halt {
 }
 
 /// An open input.
-struct Stream {
+struct Stream<W> {
     input: Input,
-    out: Outbox,
-    targets: Vec<Target<Line>>,
+    way: W,
     tail: Vec<u8>,
     next_line: u64,
     ended: bool,
 }
 
-impl Feed {
-    pub(super) fn new(
-        engine: Engine,
-        receivers: Vec<Address<Line>>,
-        choice: Choice,
-        pool: Arc<Pool>,
-        limits: Limits,
-        bytes: ProgressBar,
-    ) -> Result<Self, Error> {
-        let keeper = outbox(&engine, &receivers);
-        let (keeper, _) = keeper.map_err(|error| Error::Engine(error.to_string()))?;
-        Ok(Self { engine, receivers, choice, pool, limits, bytes, _keeper: keeper })
+impl<S: Share> Feed<S> {
+    pub(super) fn new(share: S, pool: Arc<Pool>, limits: Limits, bytes: ProgressBar) -> Self {
+        Self { share, pool, limits, bytes, sent: 0 }
     }
 
     /// Sends all lines of all inputs.
-    pub(super) fn run(mut self, mut inputs: Inputs, stop: &Stop) -> Result<(), Halt> {
+    pub(super) fn run(mut self, inputs: Inputs, stop: &Stop) -> Fed {
+        let halt = self.send_all(inputs, stop).err();
+        Fed { sent: self.sent, halt }
+    }
+
+    fn send_all(&mut self, mut inputs: Inputs, stop: &Stop) -> Result<(), Halt> {
         let mut streams = Vec::new();
         loop {
             while streams.len() < self.limits.open {
@@ -101,29 +101,35 @@ impl Feed {
     }
 
     /// One turn for each input that can be read.
-    fn round(&mut self, streams: &mut [Stream], stop: &Stop) -> Result<(), Halt> {
+    fn round(&mut self, streams: &mut [Stream<S::Way>], stop: &Stop) -> Result<(), Halt> {
         let mut ready = ready(streams, stop)?.into_iter();
         for stream in streams {
             if stream.input.may_wait && ready.next() == Some(false) {
                 continue;
             }
+            self.wait_for_room(self.pool.need())?;
             let buffer = self.pool.buffer();
             stream.turn(buffer, self, stop)?;
         }
         Ok(())
     }
 
-    fn stream(&self, input: Input) -> Result<Stream, Halt> {
-        // Only a receiver that has failed is closed now.
-        let outbox = outbox(&self.engine, &self.receivers);
-        let (out, targets) = outbox.map_err(|_| Halt::Receiver)?;
-        Ok(Stream { input, out, targets, tail: Vec::new(), next_line: 1, ended: false })
+    fn stream(&self, input: Input) -> Result<Stream<S::Way>, Halt> {
+        let way = self.share.way()?;
+        Ok(Stream { input, way, tail: Vec::new(), next_line: 1, ended: false })
+    }
+
+    fn wait_for_room(&mut self, need: Need) -> Result<(), Halt> {
+        Ok(self.share.wait_for_room(&self.pool, need)?)
     }
 }
 
-impl Stream {
+impl<W> Stream<W> {
     /// Reads one chunk and sends its lines.
-    fn turn(&mut self, mut buffer: Buffer, feed: &mut Feed, stop: &Stop) -> Result<(), Halt> {
+    fn turn<S>(&mut self, mut buffer: Buffer, feed: &mut Feed<S>, stop: &Stop) -> Result<(), Halt>
+    where
+        S: Share<Way = W>,
+    {
         buffer.put(&self.tail);
         self.tail.clear();
         let whole = self.fill(&mut buffer, feed, stop)?;
@@ -138,7 +144,12 @@ impl Stream {
     /// there are: none if a pipe has given only a part of one yet. A line that has filled the
     /// buffer is read on, in a larger one, one usual read after the other, so that what is read
     /// beyond its end is no more than any tail.
-    fn fill(&mut self, buffer: &mut Buffer, feed: &Feed, stop: &Stop) -> Result<usize, Halt> {
+    fn fill(
+        &mut self,
+        buffer: &mut Buffer,
+        feed: &mut Feed<impl Share>,
+        stop: &Stop,
+    ) -> Result<usize, Halt> {
         let mut searched = buffer.filled().len();
         loop {
             match self.read(buffer.room())? {
@@ -167,7 +178,9 @@ impl Stream {
                 return Ok(0);
             }
             if buffer.is_full() {
-                buffer.grow(feed.limits.max_line + 1);
+                let need = buffer.need(feed.limits.max_line + 1);
+                feed.wait_for_room(need)?;
+                buffer.grow(need);
             }
             if self.input.may_wait {
                 wait(std::iter::once(&self.input), Patience::Forever, stop)?;
@@ -190,7 +203,10 @@ impl Stream {
         }
     }
 
-    fn send(&mut self, buffer: Buffer, whole: usize, feed: &mut Feed) -> Result<(), Halt> {
+    fn send<S>(&mut self, buffer: Buffer, whole: usize, feed: &mut Feed<S>) -> Result<(), Halt>
+    where
+        S: Share<Way = W>,
+    {
         let chunk = buffer.into_chunk(whole, &self.input.source, self.next_line);
         let bytes = chunk.bytes();
         // Only the last line of a file may have no end.
@@ -203,11 +219,8 @@ impl Stream {
                     .too_long(self.next_line + lines as u64, feed.limits.max_line)
                     .into());
             }
-            let receiver = feed.choice.receiver_of(&bytes[start..end]);
-            let line = chunk.line(start, end, lines);
-            if self.out.send(self.targets[receiver], line).is_err() {
-                return Err(Halt::Receiver);
-            }
+            feed.share.send(&mut self.way, chunk.line(start, end, lines))?;
+            feed.sent += 1;
             start = end + 1;
             lines += 1;
         }
@@ -224,18 +237,8 @@ impl Stream {
     }
 }
 
-/// One author's way to all receivers.
-fn outbox(
-    engine: &Engine,
-    receivers: &[Address<Line>],
-) -> Result<(Outbox, Vec<Target<Line>>), AddressError> {
-    let mut out = engine.outbox();
-    let targets = receivers.iter().map(|address| out.add(address)).collect::<Result<_, _>>()?;
-    Ok((out, targets))
-}
-
 /// For each input that may wait, whether it would not; waits if there is nothing else to do.
-fn ready(streams: &[Stream], stop: &Stop) -> Result<Vec<bool>, Halt> {
+fn ready<W>(streams: &[Stream<W>], stop: &Stop) -> Result<Vec<bool>, Halt> {
     let waiting = streams.iter().filter(|stream| stream.input.may_wait);
     let all = waiting.clone().count() == streams.len();
     let patience = if all { Patience::Forever } else { Patience::None };
@@ -254,6 +257,12 @@ fn wait<'a>(
 impl From<Error> for Halt {
     fn from(error: Error) -> Self {
         Self::Error(error)
+    }
+}
+
+impl From<Gone> for Halt {
+    fn from(_: Gone) -> Self {
+        Self::Receiver
     }
 }
 

@@ -67,12 +67,13 @@ impl Format {
         label
     }
 
-    pub(super) fn write(self, seq: Seq, line: &Line, output: &mut Output) {
+    /// Writes a line of the `nth` receiver, counted from 0.
+    pub(super) fn write(self, nth: usize, seq: Seq, line: &Line, output: &mut Output) {
         match self {
             Self::Tsv => write_tsv(seq, line, output),
             Self::Json => write_json(seq, line, output),
         }
-        output.end_line(seq, line.len_in_file());
+        output.end_line(nth, seq, line.len_in_file());
     }
 }
 

@@ -3,6 +3,11 @@
 //! The hash is the same on every machine and in every version: FNV-1a over the key's bytes, its
 //! bits mixed once more, scaled to the number of receivers. Equal keys meet in one output, and they
 //! meet in the same one tomorrow, as long as the number of receivers stays.
+//!
+//! So the library's own ways to choose, `Outbox::send_keyed` and `send_next`, are not used: the
+//! first promises equal keys one member, by weights that are its own affair; the second passes over
+//! a member that has no room, and each outbox has a turn of its own. Here the turns are strict, and
+//! go on from one input to the next: no two outputs differ by more than a line.
 
 use memchr::{memchr, memmem};
 
@@ -22,12 +27,13 @@ pub(crate) struct Key {
 }
 
 impl Choice {
-    pub(super) fn new(key: Option<Key>, receivers: usize) -> Self {
-        match key {
-            // With one receiver there is nothing to choose.
-            Some(key) if receivers > 1 => Self::Key { key, receivers },
-            _ => Self::Turns { next: 0, receivers },
-        }
+    pub(super) fn by_key(key: Key, receivers: usize) -> Self {
+        // With one receiver there is nothing to choose.
+        if receivers > 1 { Self::Key { key, receivers } } else { Self::by_turn(receivers) }
+    }
+
+    pub(super) fn by_turn(receivers: usize) -> Self {
+        Self::Turns { next: 0, receivers }
     }
 
     pub(super) fn receiver_of(&mut self, text: &[u8]) -> usize {

@@ -1,10 +1,11 @@
-//! One receiver's file: a large buffer in front of it, and an exact account of what is in it.
+//! An output: a large buffer in front of a file, and an exact account of what is in it.
 //!
-//! The account is kept in two marks. `whole` stands after the last complete line that was put in,
-//! `safe` after the last one of which the system has taken every byte. After a successful write
-//! `safe` catches up with `whole`. When a write fails, which may be in the middle of a line, the
-//! file is cut back to `safe`, and `safe` is what the table tells. Standard output cannot be cut
-//! back: there the table tells what has certainly been written.
+//! The account is kept in two marks for each receiver whose lines it has: one, or all of them where
+//! they share standard output. `whole` stands after the last complete line that was put in, `safe`
+//! after the last one of which the system has taken every byte. After a successful write `safe`
+//! catches up with `whole`. When a write fails, which may be in the middle of a line, the file is
+//! cut back to `safe`, and `safe` is what the table tells. Standard output cannot be cut back:
+//! there the table tells what has certainly been written.
 //!
 //! A failure sticks. Whoever puts lines in need not look after each; nothing more is written.
 
@@ -27,26 +28,42 @@ pub(super) struct Output {
     buffer: Vec<u8>,
     size: usize,
     written: u64,
-    whole: Mark,
-    safe: Mark,
+    whole: Account,
+    safe: Account,
     /// When what is in the buffer has to be written; set once nothing more comes at the moment.
     due: Option<Instant>,
     failure: Option<io::Error>,
 }
 
 /// A place between two lines of an output.
+#[derive(Debug, Default)]
+struct Account {
+    /// By receiver.
+    marks: Vec<Mark>,
+    /// Where it is in the output.
+    position: u64,
+}
+
+/// What an output has of one receiver's lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
     pub(super) messages: u64,
     /// Of the lines as they were in their files.
     pub(super) bytes: u64,
     pub(super) last: Option<Seq>,
-    /// Where it is in the output.
-    position: u64,
 }
 
 impl Output {
-    pub(super) fn new(file: File, name: String, is_stdout: bool, size: usize) -> Self {
+    /// Standard output may have several receivers' lines.
+    pub(super) fn stdout(file: File, size: usize, receivers: usize) -> Self {
+        Self::new(file, "standard output".to_owned(), true, size, receivers)
+    }
+
+    pub(super) fn file(file: File, name: String, size: usize) -> Self {
+        Self::new(file, name, false, size, 1)
+    }
+
+    fn new(file: File, name: String, is_stdout: bool, size: usize, receivers: usize) -> Self {
         Self {
             file,
             name,
@@ -54,8 +71,8 @@ impl Output {
             buffer: Vec::with_capacity(size),
             size,
             written: 0,
-            whole: Mark::default(),
-            safe: Mark::default(),
+            whole: Account { marks: vec![Mark::default(); receivers], position: 0 },
+            safe: Account { marks: vec![Mark::default(); receivers], position: 0 },
             due: None,
             failure: None,
         }
@@ -70,15 +87,14 @@ impl Output {
         }
     }
 
-    /// What was put in since the last call was one line.
+    /// What was put in since the last call was one line, of the `nth` receiver, counted from 0.
     #[inline]
-    pub(super) fn end_line(&mut self, seq: Seq, bytes: u64) {
-        self.whole = Mark {
-            messages: self.whole.messages + 1,
-            bytes: self.whole.bytes + bytes,
-            last: Some(seq),
-            position: self.written + self.buffer.len() as u64,
-        };
+    pub(super) fn end_line(&mut self, nth: usize, seq: Seq, bytes: u64) {
+        let mark = &mut self.whole.marks[nth];
+        mark.messages += 1;
+        mark.bytes += bytes;
+        mark.last = Some(seq);
+        self.whole.position = self.written + self.buffer.len() as u64;
     }
 
     pub(super) fn flush(&mut self) {
@@ -105,7 +121,7 @@ impl Output {
     }
 
     /// Writes the rest; tells the name, what is in the file, and the failure if there was one.
-    pub(super) fn finish(mut self, quiet: bool) -> (String, Mark, Option<Error>) {
+    pub(super) fn finish(mut self, quiet: bool) -> (String, Vec<Mark>, Option<Error>) {
         self.flush();
         let error = self.failure.take().map(|source| {
             if self.is_stdout && source.kind() == io::ErrorKind::BrokenPipe {
@@ -117,7 +133,7 @@ impl Output {
             }
             Error::Write { name: self.name.clone(), source }
         });
-        (self.name, self.safe, error)
+        (self.name, self.safe.marks, error)
     }
 
     #[cold]
@@ -137,7 +153,8 @@ impl Output {
         match self.file.write_all(bytes) {
             Ok(()) => {
                 self.written += bytes.len() as u64;
-                self.safe = self.whole;
+                self.safe.marks.copy_from_slice(&self.whole.marks);
+                self.safe.position = self.whole.position;
             }
             Err(error) => self.failure = Some(error),
         }

@@ -60,7 +60,8 @@ impl Plan {
         }
     }
 
-    /// Removes what is to be replaced and creates one file for each receiver.
+    /// Removes what is to be replaced and creates one file for each receiver; standard output they
+    /// share.
     pub(super) fn create(
         self,
         receivers: usize,
@@ -68,9 +69,7 @@ impl Plan {
         buffer: usize,
     ) -> Result<Vec<Output>, Error> {
         match self {
-            Self::Stdout { file, .. } => {
-                Ok(vec![Output::new(file, "standard output".to_owned(), true, buffer)])
-            }
+            Self::Stdout { file, .. } => Ok(vec![Output::stdout(file, buffer, receivers)]),
             Self::Dir { dir, earlier, .. } => {
                 fs::create_dir_all(&dir).map_err(prepare(&dir))?;
                 for path in &earlier {
@@ -91,7 +90,7 @@ impl Plan {
 fn create(path: &Path, buffer: usize) -> Result<Output, Error> {
     // Nothing that appeared since we looked is overwritten.
     let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(prepare(path))?;
-    Ok(Output::new(file, path.display().to_string(), false, buffer))
+    Ok(Output::file(file, path.display().to_string(), buffer))
 }
 
 fn earlier_files(dir: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -8,12 +8,14 @@
 //!
 //! A line is a range of a chunk that all lines of that stretch of file share, so a message is 24
 //! bytes and copying its text waits until a receiver writes it. The pool is the budget as well: it
-//! lends no more than its limit, and the sender waits in [`Pool::buffer`] until enough is back.
+//! lends no more than its limit, and the sender waits for room until enough is back. It alone
+//! takes, so the room that it has found stays.
 //!
-//! That wait always ends. Only the sender waits here, and it holds nothing but the one buffer it
-//! fills: every line of every other chunk has been sent. What is sent is received without any help
-//! from the sender, and a receiver needs no buffer to write it, so all the rest comes back. One
-//! line larger than the whole budget is read when nothing else is under way, and goes alone.
+//! That wait always ends. Only the sender waits, and it holds nothing but the one buffer it fills:
+//! every line of every other chunk has been sent. What is sent is received without any help from
+//! the sender, and a receiver needs no buffer to write it, so all the rest comes back; where a line
+//! is for all, the sender helps, for it must drop what they have passed (see `share.rs`). One line
+//! larger than the whole budget is read when nothing else is under way, and goes alone.
 //!
 //! Buffers of the usual size are kept for the next use, last back first out: warm in the cache, and
 //! their pages need not be asked for again. They count: lent and kept together stay in the limit.
@@ -56,8 +58,15 @@ pub(super) struct Chunk {
     first_line: u64,
 }
 
+/// What is to be taken from the pool, by one who holds `own`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Need {
+    own: usize,
+    more: usize,
+}
+
 /// The message: one line.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Line {
     chunk: Arc<Chunk>,
     start: u32,
@@ -72,9 +81,10 @@ impl Pool {
         Arc::new(Self { lent, returned: Condvar::new(), limit, size })
     }
 
-    /// A buffer of the usual size; waits until there is room for it.
+    /// A buffer of the usual size, for which there is room.
     pub(super) fn buffer(self: &Arc<Self>) -> Buffer {
-        let mut lent = self.wait_for_room(0, self.size);
+        let mut lent = self.lock();
+        lent.bytes += self.size;
         let kept = lent.kept.pop();
         self.trim(lent);
         let bytes = kept.unwrap_or_else(|| vec![0; self.size]);
@@ -86,14 +96,21 @@ impl Pool {
         self.size
     }
 
-    /// Takes `more` bytes for one who holds `own`.
-    fn wait_for_room(&self, own: usize, more: usize) -> MutexGuard<'_, Lent> {
+    /// What a buffer of the usual size needs.
+    pub(super) fn need(&self) -> Need {
+        Need { own: 0, more: self.size }
+    }
+
+    pub(super) fn has_room(&self, need: Need) -> bool {
+        self.lock().has_room(need, self.limit)
+    }
+
+    /// Returns when enough has come back.
+    pub(super) fn wait_for_room(&self, need: Need) {
         let mut lent = self.lock();
-        while lent.bytes > own && lent.bytes + more > self.limit {
+        while !lent.has_room(need, self.limit) {
             lent = self.returned.wait(lent).unwrap_or_else(PoisonError::into_inner);
         }
-        lent.bytes += more;
-        lent
     }
 
     /// Lets go of kept buffers that are beyond the limit.
@@ -118,6 +135,12 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Lent> {
         // Nothing under the lock can be left half done.
         self.lent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lent {
+    fn has_room(&self, Need { own, more }: Need, limit: usize) -> bool {
+        self.bytes <= own || self.bytes + more <= limit
     }
 }
 
@@ -146,12 +169,19 @@ impl Buffer {
         &self.bytes[..self.filled]
     }
 
-    /// Twice the size, at most `most` bytes, for a line that has no end yet; waits for room.
-    pub(super) fn grow(&mut self, most: usize) {
-        let (own, size) = (self.bytes.len(), (self.bytes.len() * 2).min(most));
-        self.pool.trim(self.pool.wait_for_room(own, size - own));
-        self.bytes.reserve_exact(size - own);
-        self.bytes.resize(size, 0);
+    /// What [`grow`](Self::grow) needs, for at most `most` bytes.
+    pub(super) fn need(&self, most: usize) -> Need {
+        let own = self.bytes.len();
+        Need { own, more: (own * 2).min(most) - own }
+    }
+
+    /// Twice the size, for a line that has no end yet; there is room for it.
+    pub(super) fn grow(&mut self, Need { own, more }: Need) {
+        let mut lent = self.pool.lock();
+        lent.bytes += more;
+        self.pool.trim(lent);
+        self.bytes.reserve_exact(more);
+        self.bytes.resize(own + more, 0);
     }
 
     /// Keeps the first `len` bytes: whole lines.

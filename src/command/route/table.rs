@@ -7,6 +7,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use mainspring::Seq;
 
+use super::output::Mark;
 use super::receiver::Report;
 
 /// Writes the table. Nobody may be there to read it, and that is no error.
@@ -15,8 +16,7 @@ pub(super) fn print(reports: &[Report], elapsed: Duration) {
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(presets::NOTHING.header_separator(line));
     table.set_header(["receiver", "messages", "bytes", "last seq", "clock", "output"]);
-    for (nth, report) in reports.iter().enumerate() {
-        let mark = &report.mark;
+    for (nth, (report, mark)) in rows(reports).enumerate() {
         table.add_row([
             (nth + 1).to_string(),
             mark.messages.to_string(),
@@ -43,6 +43,11 @@ pub(super) fn print(reports: &[Report], elapsed: Duration) {
     writeln!(io::stderr(), "{}", table.trim_fmt()).ok();
 }
 
+/// One for each receiver.
+fn rows(reports: &[Report]) -> impl Iterator<Item = (&Report, &Mark)> {
+    reports.iter().flat_map(|report| report.marks.iter().map(move |mark| (report, mark)))
+}
+
 struct Total {
     messages: u64,
     bytes: u64,
@@ -53,9 +58,9 @@ struct Total {
 impl Total {
     fn of(reports: &[Report]) -> Self {
         Self {
-            messages: reports.iter().map(|report| report.mark.messages).sum(),
-            bytes: reports.iter().map(|report| report.mark.bytes).sum(),
-            last: reports.iter().filter_map(|report| report.mark.last).max(),
+            messages: rows(reports).map(|(_, mark)| mark.messages).sum(),
+            bytes: rows(reports).map(|(_, mark)| mark.bytes).sum(),
+            last: rows(reports).filter_map(|(_, mark)| mark.last).max(),
             clock: reports.iter().map(|report| report.clock).max().unwrap_or(Seq::ZERO),
         }
     }
