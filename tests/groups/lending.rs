@@ -137,7 +137,7 @@ fn who_forgets_everything_goes_on() {
             let Some(room) = (0..3).find(|_| {
                 // A forgotten one gives its slot back with the next that is looked for.
                 members.iter_mut().for_each(|member| assert!(member.try_recv_ref().is_err()));
-                all.len() == 0
+                all.is_empty()
             }) else {
                 panic!("{count}: the slots do not come back")
             };

@@ -166,7 +166,9 @@ impl World {
             17..=19 if !self.lone.is_empty() => self.send(which),
             20..=29 => {
                 let way = dice.below(6);
-                self.with_reader(which, |world, at| drop(world.receive(at, way)));
+                self.with_reader(which, |world, at| {
+                    world.receive(at, way);
+                });
             }
             30 => self.with_reader(which, |world, at| world.hold(at, dice)),
             31 => self.settle(),
