@@ -16,6 +16,8 @@ mod joining;
 mod lending;
 #[path = "groups/model.rs"]
 mod model;
+#[path = "groups/open.rs"]
+mod open;
 #[path = "groups/order.rs"]
 mod order;
 #[path = "groups/panics.rs"]
