@@ -4,14 +4,13 @@
 //!  feed 0 ──▶┐                  ┌──▶ recorder  writes every quote down
 //!  feed 1 ──▶│  one sequence    ├──▶ desk      acts on a quote, never before the recorder has it
 //!  feed 2 ──▶│  over all feeds  ├──▶ book      the best prices over all feeds
-//!  feed 3 ──▶┘                  ├──▶ chart     slow: is removed if a feed has no room because of it
-//!                               ├──▶ frozen    reads nothing: is removed
+//!  feed 3 ──▶┘                  ├──▶ chart     slow: removed when a feed has no room because of it
+//!                               ├──▶ frozen    reads nothing: removed
 //!                               └──▶ late      joins while all is under way
 //! ```
 //!
-//! `cargo run --release --example market_data -- --seconds 5`. Each subscriber checks what it reads: no number is
-//! missing and none comes twice, from its joining until it is removed; so two of them that have read the same numbers
-//! have the same book. The exit code is 1 if a check fails.
+//! `cargo run --release --example market_data -- --seconds 5`. Subscribers check what they read: every number
+//! since they joined, unless they were removed, and each feed's quotes in turn. The exit code is 1 if a check fails.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -25,24 +24,18 @@ use std::time::{Duration, Instant};
 use mainspring::{Address, Broadcaster, Clock, Engine, Progress, Receiver, SendTimeoutError, Seq};
 
 const FEEDS: usize = 4;
-const SYMBOLS: u64 = 50;
-/// Quotes that a feed sends at once, and how long it rests then.
+/// Quotes that a feed sends before it rests for a millisecond.
 const BURST: u64 = 100;
-const REST: Duration = Duration::from_millis(1);
-/// Quotes of a feed that a subscriber may be behind before the feed has no room.
+/// How many quotes of a feed a subscriber can be behind.
 const LANE: usize = 4096;
-/// How long a feed waits for those whom it does not remove, before it looks again who is the slowest.
-const PATIENCE: Duration = Duration::from_millis(20);
 
-/// What a feed says of a symbol.
+/// The `nth` quote of a feed: what it bids and what it asks for a symbol.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quote {
     pub(crate) feed: usize,
-    /// The how-manyeth of its feed.
     pub(crate) nth: u64,
     pub(crate) symbol: u64,
-    pub(crate) bid: u64,
-    pub(crate) ask: u64,
+    pub(crate) prices: (u64, u64),
 }
 
 /// One who publishes quotes to all subscribers.
@@ -54,19 +47,18 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    /// Publishes until the time is over, and at least so much that one who reads nothing is in its way. Tells how many.
+    /// Publishes until the time is over, and so much that one who reads nothing is in its way.
     fn run(mut self, end: Instant) -> Result<u64, SendTimeoutError<Quote>> {
-        let mut sent = 0;
-        let mut random = self.number as u64 + 1;
+        let (mut sent, mut random) = (0, self.number as u64);
         while Instant::now() < end || sent < 2 * LANE as u64 {
             for nth in sent..sent + BURST {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                let (symbol, bid) = ((random >> 40) % SYMBOLS, 10_000 + (random >> 50) % 100);
-                let ask = bid + 1 + (random >> 30) % 20;
-                self.publish(Quote { feed: self.number, nth, symbol, bid, ask })?;
+                let (symbol, bid) = ((random >> 40) % 50, 10_000 + (random >> 50) % 8);
+                let prices = (bid, bid + 6);
+                self.publish(Quote { feed: self.number, nth, symbol, prices })?;
             }
             sent += BURST;
-            thread::sleep(REST);
+            thread::sleep(Duration::from_millis(1));
         }
         Ok(sent)
     }
@@ -78,64 +70,45 @@ impl Feed<'_> {
                 Err(SendTimeoutError::Timeout(back)) => quote = back,
                 sent_or_closed => return sent_or_closed,
             }
-            // No room. A guest that is in the way is removed; for the others there is time.
+            // No room. A guest that is in the way is removed; the others are waited for.
             patience = match self.out.slowest() {
                 Some(slowest) if !self.kept.contains(&slowest.member) => {
                     self.out.group().remove(&slowest.member);
                     Duration::ZERO
                 }
-                _ => PATIENCE,
+                _ => Duration::from_millis(20),
             };
         }
     }
 }
 
-/// The best prices over all feeds.
-#[derive(Debug, Default, PartialEq)]
-struct Book {
-    /// By symbol and feed: what is bid, what is asked.
-    last: BTreeMap<(u64, usize), (u64, u64)>,
-}
+/// The last prices by symbol and feed.
+type Book = BTreeMap<(u64, usize), (u64, u64)>;
 
-impl Book {
-    fn enter(&mut self, quote: &Quote) {
-        self.last.insert((quote.symbol, quote.feed), (quote.bid, quote.ask));
-    }
-
-    /// Whether somebody bids more than another asks.
-    fn is_crossed(&self, symbol: u64) -> bool {
-        let prices = || self.last.range((symbol, 0)..(symbol + 1, 0)).map(|(_, prices)| prices);
-        prices().map(|(bid, _)| bid).max() > prices().map(|(_, ask)| ask).min()
-    }
+/// Whether one feed bids more for it than another asks.
+fn is_crossed(book: &Book, symbol: u64) -> bool {
+    let prices = || book.range((symbol, 0)..(symbol + 1, 0)).map(|(_, prices)| prices);
+    prices().map(|(bid, _)| bid).max() > prices().map(|(_, ask)| ask).min()
 }
 
 /// A subscriber's account of what it has read, checked while it reads.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     name: &'static str,
-    /// Where the clock stood when it joined, and its first and its last number.
     joined: Seq,
-    first: Option<Seq>,
     last: Seq,
     received: u64,
     missed: u64,
-    /// Messages behind the clock after its last batch, and after the worst.
-    lag: u64,
-    lag_max: u64,
-    /// Numbers that were left out or did not rise, and quotes that were not the next of their feed.
-    gaps: u64,
-    falls: u64,
-    out_of_turn: u64,
+    /// How many messages it was behind the clock after the last batch, and at most.
+    lag: (u64, u64),
+    /// Numbers that did not rise, and quotes that were not the next of their feed.
+    faults: u64,
     next: [Option<u64>; FEEDS],
 }
 
 impl Account {
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, ..Self::default() }
-    }
-
-    /// Reads until nothing comes any more: all feeds have ended, or it was removed. Quotes are read
-    /// where they lie, up to `batch` of them before each `rest`.
+    /// Reads until nothing comes any more, because the feeds have ended or it was removed: quotes
+    /// where they lie, `batch` of them at most before each `rest`.
     fn read(
         mut self,
         mut quotes: Receiver<Quote>,
@@ -143,44 +116,30 @@ impl Account {
         (batch, rest): (usize, Duration),
         mut handle: impl FnMut(Seq, &Quote),
     ) -> Self {
-        let mut see = |account: &mut Self, seq, quote: &Quote| {
-            account.see(seq, quote);
+        while let Ok(1..) = quotes.recv_batch_ref(batch, |seq, quote| {
+            self.see(seq, quote);
             handle(seq, quote);
-        };
-        while quotes.recv_batch_ref(batch, |seq, quote| see(&mut self, seq, quote)).is_ok() {
-            self.lag = clock.now().get() - self.last.get();
-            self.lag_max = self.lag_max.max(self.lag);
-            if !rest.is_zero() {
-                thread::sleep(rest);
-            }
+        }) {
+            // A quote is here before the clock tells of it.
+            let lag = clock.now().get().saturating_sub(self.last.get());
+            self.lag = (lag, self.lag.1.max(lag));
+            thread::sleep(rest);
         }
-        self.missed = quotes.missed();
-        self.joined = quotes.joined_at().unwrap_or_default();
-        // Everything goes to everybody here: the first number is the one after the joining.
-        self.gaps += self.first.map_or(0, |first| first.get().abs_diff(self.joined.get() + 1));
+        (self.joined, self.missed) = (quotes.joined_at().unwrap_or_default(), quotes.missed());
         self
     }
 
     pub(crate) fn see(&mut self, seq: Seq, quote: &Quote) {
-        if self.first.is_none() {
-            self.first = Some(seq);
-        } else if seq <= self.last {
-            self.falls += 1;
-        } else {
-            self.gaps += seq.get() - self.last.get() - 1;
-        }
         let expected = self.next[quote.feed].replace(quote.nth + 1);
-        self.out_of_turn += u64::from(expected.is_some_and(|nth| nth != quote.nth));
-        self.last = seq;
-        self.received += 1;
+        let is_next = expected.is_none_or(|nth| nth == quote.nth);
+        self.faults += u64::from(seq <= self.last) + u64::from(!is_next);
+        (self.last, self.received) = (seq, self.received + 1);
     }
 
+    /// Everything here goes to everybody: whoever misses none has every number since it joined.
     pub(crate) fn is_in_order(&self) -> bool {
-        self.gaps + self.falls + self.out_of_turn == 0
-    }
-
-    fn has_all(&self, published: u64) -> bool {
-        (self.received, self.last.get(), self.missed) == (published, published, 0)
+        let is_dense = self.last.get() == self.joined.get() + self.received;
+        self.faults == 0 && (is_dense || self.received == 0 || self.missed > 0)
     }
 }
 
@@ -188,119 +147,90 @@ impl Account {
 pub(crate) fn run(time: Duration, out: &mut dyn Write) -> Result<bool, Box<dyn Error>> {
     let engine = Engine::new();
     let quotes = engine.options::<Quote>().name("quotes").capacity(LANE).group()?;
-    let [mut recorder, mut desk, mut book, mut chart, frozen] =
-        [(); 5].map(|()| quotes.subscribe());
+    let [mut recorder, mut desk, mut book, chart, frozen] = [(); 5].map(|()| quotes.subscribe());
     desk.behind(&[recorder.progress()])?;
-    let watched = [
-        ("recorder", recorder.progress()),
-        ("desk", desk.progress()),
-        ("book", book.progress()),
-        ("chart", chart.progress()),
-    ];
+    let watched = [recorder.progress(), desk.progress(), book.progress()];
     let kept = [recorder.address(), desk.address(), book.address()];
-    // All of them before anyone reads: who subscribes to a market is not to find it closed.
-    let feeds: [_; FEEDS] =
-        std::array::from_fn(|number| Feed { number, out: quotes.broadcaster(), kept: &kept });
+    let feed = |number| Feed { number, out: quotes.broadcaster(), kept: &kept };
+    let feeds: [Feed<'_>; FEEDS] = std::array::from_fn(feed);
 
     let (clock, recorded) = (&engine.clock(), &AtomicU64::new(0));
     let (mut journal, mut written) = (io::sink(), Ok(())); // a file, in earnest
-    let (mut desk_book, mut trades, mut overtaken) = (Book::default(), 0, 0);
-    let mut whole_book = Book::default();
     let record = |seq: Seq, quote: &Quote| {
         if written.is_ok() {
             written = writeln!(journal, "{seq} {quote:?}");
             recorded.store(seq.get(), Ordering::Release);
         }
     };
+    let (mut desk_book, mut chances, mut overtaken) = (Book::new(), 0, 0);
     let act = |seq: Seq, quote: &Quote| {
         overtaken += u64::from(recorded.load(Ordering::Acquire) < seq.get());
-        desk_book.enter(quote);
-        trades += u64::from(desk_book.is_crossed(quote.symbol));
+        desk_book.insert((quote.symbol, quote.feed), quote.prices);
+        chances += u64::from(is_crossed(&desk_book, quote.symbol));
     };
-    let consolidate = |_: Seq, quote: &Quote| whole_book.enter(quote);
+    let mut whole_book = Book::new();
+    let consolidate = |_: Seq, quote: &Quote| {
+        whole_book.insert((quote.symbol, quote.feed), quote.prices);
+    };
     let (quick, slow) = ((256, Duration::ZERO), (16, Duration::from_millis(5)));
+    let named = |name| Account { name, ..Account::default() };
 
     let began = Instant::now();
     let (published, accounts) = thread::scope(|scope| -> Result<_, Box<dyn Error>> {
         let guest = |name, quotes, pace| {
-            scope.spawn(move || Account::new(name).read(quotes, clock, pace, |_, _| {}))
+            scope.spawn(move || named(name).read(quotes, clock, pace, |_, _| {}))
         };
         let mut readers = vec![
-            scope.spawn(move || Account::new("recorder").read(recorder, clock, quick, record)),
-            scope.spawn(move || Account::new("desk").read(desk, clock, quick, act)),
-            scope.spawn(move || Account::new("book").read(book, clock, quick, consolidate)),
+            scope.spawn(move || named("recorder").read(recorder, clock, quick, record)),
+            scope.spawn(move || named("desk").read(desk, clock, quick, act)),
+            scope.spawn(move || named("book").read(book, clock, quick, consolidate)),
             guest("chart", chart, slow),
         ];
         let feeds = feeds.map(|feed| scope.spawn(move || feed.run(began + time)));
         let tick = (time / 2).min(Duration::from_secs(1));
-        for turn in 0.. {
-            let Some(left) = time.checked_sub(began.elapsed()) else { break };
+        while let Some(left) = time.checked_sub(began.elapsed()) {
             thread::sleep(tick.min(left));
-            show(began.elapsed(), clock.now(), &watched, out)?;
-            if turn == 0 {
+            show(clock.now(), &watched, out)?;
+            if readers.len() == 4 {
                 readers.push(guest("late", quotes.subscribe(), quick));
             }
         }
-        let mut published = 0;
-        for feed in feeds {
-            published += join(feed)?;
-        }
-        readers.push(guest("frozen", frozen, quick)); // was removed long ago
+        let published = feeds.into_iter().map(join).sum::<Result<u64, _>>()?;
+        readers.push(guest("frozen", frozen, quick)); // it was removed long ago
         Ok((published, readers.into_iter().map(join).collect::<Vec<_>>()))
     })?;
     written?;
-
     tell(&accounts, out)?;
-    writeln!(out, "\n{published} quotes; the desk saw {trades} chances")?;
-    let kept = |account: &Account| ["recorder", "desk", "book"].contains(&account.name);
-    let mut kept = accounts.iter().filter(|account| kept(account));
-    let frozen = accounts.iter().find(|account| account.name == "frozen");
+    writeln!(out, "\n{published} quotes, {chances} chances to trade")?;
+    let all = |kept: &Account| (kept.received, kept.missed) == (published, 0);
     let checks = [
-        (clock.now().get() == published, "the numbers are as many as the quotes"),
-        (accounts.iter().all(Account::is_in_order), "numbers rise without gaps; each feed in turn"),
-        (kept.all(|account| account.has_all(published)), "nobody who is waited for misses a quote"),
-        (overtaken == 0, "the desk acts on nothing that is not recorded"),
-        (desk_book == whole_book, "the same numbers make the same book"),
-        (frozen.is_some_and(|frozen| frozen.missed > 0), "who reads nothing is removed"),
+        (clock.now().get() == published, "there are as many numbers as quotes"),
+        (accounts.iter().all(Account::is_in_order), "numbers are dense, and each feed's in turn"),
+        (accounts.iter().take(3).all(all), "those who are waited for have every quote"),
+        (overtaken == 0, "the desk acted on nothing that was not recorded"),
+        (desk_book == whole_book, "the same numbers made the same book"),
+        (accounts.last().is_some_and(|frozen| frozen.missed > 0), "who read nothing was removed"),
     ];
     for (holds, what) in checks {
-        writeln!(out, "{} {what}", if holds { "  ok  " } else { "FAILED" })?;
+        writeln!(out, "{} {what}", if holds { "    ok" } else { "FAILED" })?;
     }
     Ok(checks.iter().all(|(holds, _)| *holds))
 }
 
 /// A line while all is under way: who is how far behind.
-fn show(
-    time: Duration,
-    clock: Seq,
-    watched: &[(&str, Progress)],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    write!(out, "{:5.1} s {:>11} quotes; behind:", time.as_secs_f64(), clock.get())?;
-    for (name, progress) in watched {
-        match progress.now() {
-            Seq::MAX => write!(out, " {name} has left;")?,
-            done => write!(out, " {name} {};", clock.get().saturating_sub(done.get()))?,
-        }
-    }
-    writeln!(out)
+fn show(clock: Seq, watched: &[Progress; 3], out: &mut dyn Write) -> io::Result<()> {
+    let behind = |progress: &Progress| clock.get().saturating_sub(progress.now().get());
+    let [recorder, desk, book] = watched.each_ref().map(behind);
+    writeln!(out, "{clock:>10} quotes; behind: recorder {recorder}, desk {desk}, book {book}")
 }
 
 fn tell(accounts: &[Account], out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "\n{:10}{:>11}{:>11}{:>9}{:>9}{:>6}{:>6}{:>7}{:>10}",
-        "", "joined at", "received", "missed", "lag max", "last", "gaps", "falls", "unordered"
-    )?;
+    writeln!(out, "\n              joined  received    missed   lag max  lag last  order")?;
     for account in accounts {
-        let Account {
-            name, joined, received, missed, lag_max, lag, gaps, falls, out_of_turn, ..
-        } = account;
-        writeln!(
-            out,
-            "{name:10}{:>11}{received:>11}{missed:>9}{lag_max:>9}{lag:>6}{gaps:>6}{falls:>7}{out_of_turn:>10}",
-            joined.get()
-        )?;
+        let Account { name, joined, received, missed, lag: (last, max), .. } = account;
+        let row = [joined.get(), *received, *missed, *max, *last].map(|n| format!("{n:>10}"));
+        let order = if account.is_in_order() { "ok" } else { "BROKEN" };
+        writeln!(out, "{name:10}{}  {order}", row.concat())?;
     }
     Ok(())
 }
@@ -309,27 +239,12 @@ fn join<R>(thread: ScopedJoinHandle<'_, R>) -> R {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// `--seconds N`, or five.
-fn time_of(mut args: impl Iterator<Item = String>) -> Option<Duration> {
-    let seconds = match args.next().as_deref() {
-        None => 5.0,
-        Some("--seconds") => args.next()?.parse().ok()?,
-        Some(_) => return None,
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let seconds = match &*std::env::args().skip(1).collect::<Vec<_>>() {
+        [] => 5.0,
+        [option, seconds] if option == "--seconds" => seconds.parse()?,
+        _ => return Err("usage: market_data [--seconds N]".into()),
     };
-    Duration::try_from_secs_f64(seconds).ok().filter(|_| args.next().is_none())
-}
-
-fn main() -> ExitCode {
-    let Some(time) = time_of(std::env::args().skip(1)) else {
-        eprintln!("usage: market_data [--seconds N]");
-        return ExitCode::from(2);
-    };
-    match run(time, &mut io::stdout()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    let all_hold = run(Duration::try_from_secs_f64(seconds)?, &mut io::stdout())?;
+    Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
