@@ -39,6 +39,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("broadcaster", 3),
     ("drive", 3),
     ("engine", 3),
+    ("from_clocked_dispatch", 3),
     ("group", 3),
     ("merge", 3),
     ("outbox", 3),
