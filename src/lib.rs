@@ -127,6 +127,10 @@
 //! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs
 //! only the one who asks.
 //!
+//! # Coming from clocked-dispatch
+//!
+//! [`from_clocked_dispatch`] has a table of what stands for what.
+//!
 //! # Waiting
 //!
 //! Every wait spins briefly, yields a few times, then sleeps until it is told. On Linux the engine uses the kernel's
@@ -174,6 +178,8 @@ mod progress;
 mod receiver;
 mod sender;
 mod stats;
+
+pub mod from_clocked_dispatch;
 
 pub use address::Address;
 pub use broadcaster::{Broadcaster, Slowest};

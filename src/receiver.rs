@@ -1,6 +1,6 @@
 //! The way out: a receiver reads its messages in place, in the lanes, as its inbox names them.
 //!
-//! [`Reader::take`](reader::Reader::take) is the end of a message's way: the rest of the run at hand, or the next run,
+//! [`Reader`](reader::Reader) is the end of a message's way: the rest of the run at hand, or the next run,
 //! then the value out of its slot, then the slot back to the sender. Only when nothing is there does the receiver read
 //! the clock, and looks once more after that ([`look`]): so "nothing up to t" is true when it says so. Where messages
 //! come one by one it goes [the short way](short).

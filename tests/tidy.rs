@@ -42,6 +42,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("engine", 3),
     ("follower", 3),
     ("forwarder", 3),
+    ("from_clocked_dispatch", 3),
     ("group", 3),
     ("merge", 3),
     ("outbox", 3),

@@ -1,0 +1,9 @@
+//! For those who come from clocked-dispatch: each of its public items, what stands for it here, and what differs.
+//!
+//! The text is in `from_clocked_dispatch.md`, for the rows of a table are long.
+
+#![doc = include_str!("from_clocked_dispatch.md")]
+
+// For its links.
+#[cfg(doc)]
+use crate::{Engine, Event, Receiver, Sender, Seq};
