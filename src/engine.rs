@@ -356,7 +356,8 @@ pub struct Reading {
 impl Clock {
     /// How far everything is dispatched. One load: wait-free, runs no pass.
     ///
-    /// Whatever is sent after reading `t` here has a number above `t`.
+    /// Whatever is sent after reading `t` here has a number above `t`. It can be below the number of a message that has
+    /// just been received: messages are handed out before the clock is published.
     #[inline]
     pub fn now(&self) -> Seq {
         Seq::new(self.shared.board().clock.now())

@@ -19,7 +19,7 @@ use crate::receiver::Receiver;
 use crate::ring::{Lane, Producer};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
-use crate::tap::Tap;
+use crate::tap::{Standing, Tap};
 
 /// A set of receivers of one type. A handle: clones are the same group.
 ///
@@ -82,6 +82,7 @@ struct Member<T> {
     port: Arc<Port<T>>,
     /// The how-manyeth to join.
     ordinal: u64,
+    standing: Arc<Standing>,
     /// Its place in each of the lanes.
     places: Vec<Membership>,
 }
@@ -163,12 +164,15 @@ impl<T: Send + 'static> Group<T> {
         let mut lists = self.circle.lists.lock();
         lists.forget_done();
         let member_at = lists.position(&member.port);
-        let mut places = Vec::new();
+        let (mut places, mut standings) = (Vec::new(), Vec::new());
         if at_once {
             // It may have left before, and not have read since.
             let parted =
                 lists.parted.iter().filter(|parted| Arc::ptr_eq(&parted.port, &member.port));
-            places.extend(parted.flat_map(|parted| parted.places.iter().cloned()));
+            for parted in parted {
+                standings.push(parted.standing.clone());
+                places.extend_from_slice(&parted.places);
+            }
             lists.parted.retain(|parted| !Arc::ptr_eq(&parted.port, &member.port));
         }
         if let Some(at) = member_at {
@@ -177,14 +181,16 @@ impl<T: Send + 'static> Group<T> {
                 parting.port.forwarded.remove(given);
             }
             places.extend_from_slice(&parting.places);
+            standings.push(parting.standing.clone());
             if !at_once {
                 lists.parted.push(parting);
             }
             self.circle.count_change();
         }
         if at_once {
+            standings.iter().for_each(|standing| standing.remove());
             for place in &places {
-                place.tap.remove();
+                place.tap.revoke();
             }
         }
         if member_at.is_none() && places.is_empty() {
@@ -374,7 +380,8 @@ impl<T: Send + 'static> Lists<T> {
             self.forget_gone();
             self.forget_done();
         }
-        let mut member = Member { port, ordinal: self.joined, places: Vec::new() };
+        let mut member =
+            Member { port, ordinal: self.joined, standing: Arc::default(), places: Vec::new() };
         self.joined += 1;
         let places = self.lanes.iter().filter_map(|way| member.connect(way, now)).collect();
         // By id, which is the order in which `publish` locks them.
@@ -415,7 +422,7 @@ impl<T: Send + 'static> Lists<T> {
 impl<T: Send + 'static> Member<T> {
     /// A place in a lane; none if the receiver has gone or has as many lanes as there can be.
     fn connect(&mut self, Way { lane, given }: &Way<T>, now: u64) -> Option<Membership> {
-        let tap = Tap::new();
+        let tap = Tap::new(self.standing.clone());
         let inlet = Inlet { lane: lane.clone(), tap: Some(tap.clone()) };
         let key = self.port.register(inlet).ok()?;
         lane.add_tap(&tap);

@@ -193,7 +193,7 @@ impl ReceiverStats {
         };
         self.received += received;
         self.depth += depth;
-        self.lag += numbered.saturating_sub(received);
+        self.lag += numbered.saturating_sub(received).min(depth);
         let unnumbered = sent.saturating_sub(numbered.max(received));
         self.lanes.push(LaneStats { sent, depth, unnumbered, capacity, stalls, outbox, held_up });
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!   head      JOINING ─▶ position ─▶ position | READING ─▶ position … ─▶ DONE
 //!             (born)     dispatcher, then the member alone               member: it reads no more
-//!   removed   the member must not begin to read         whoever removes it
+//!   removed   the member must not begin to read         whoever removes it; one flag for all taps of a membership
 //!   revoked   and a heavy barrier has passed since      the same
 //! ```
 //!
@@ -35,9 +35,16 @@ const JOINING: u64 = 1 << 63;
 /// Holds nothing.
 const DONE: u64 = u64::MAX;
 
+/// What all taps of one membership have in common.
+#[derive(Default)]
+pub(crate) struct Standing {
+    removed: AtomicBool,
+}
+
 /// See the module's documentation.
 pub(crate) struct Tap {
     line: CachePadded<Line>,
+    standing: Arc<Standing>,
     /// The first position that is the member's. Written by the dispatcher before it hands anything out. In the end,
     /// by the member: how many messages it has received.
     start: AtomicU64,
@@ -49,19 +56,28 @@ pub(crate) struct Tap {
     pub(crate) rest: Rest,
 }
 
-/// Written by the member, but for the last two.
+/// Written by the member, but for `revoked`.
 struct Line {
     head: AtomicU64,
-    removed: AtomicBool,
     revoked: AtomicBool,
 }
 
+impl Standing {
+    /// The member must not read what it has not begun to. [`Tap::revoke`] is to follow for each of its taps.
+    pub(crate) fn remove(&self) {
+        // Relaxed: the barrier orders it.
+        self.removed.store(true, Relaxed);
+        // Pairs with the light barrier in `Tap::begin`.
+        heavy!("tap.remove.heavy");
+    }
+}
+
 impl Tap {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(standing: Arc<Standing>) -> Arc<Self> {
         Arc::new(Self {
+            standing,
             line: CachePadded::new(Line {
                 head: AtomicU64::new(JOINING),
-                removed: AtomicBool::new(false),
                 revoked: AtomicBool::new(false),
             }),
             start: AtomicU64::new(0),
@@ -101,10 +117,10 @@ impl Tap {
     pub(crate) fn begin(&self, head: u64) -> bool {
         // Release: as `advance`, for it stands in its place. The barrier orders it before what follows.
         self.line.head.store(head | READING, ord!("tap.begin.publish", Release));
-        // Pairs with the heavy barrier in `remove`: it sees READING, or we see `removed`.
+        // Pairs with the heavy barrier in `Standing::remove`: it sees READING, or we see `removed`.
         light!("tap.begin.light");
         // Relaxed: the barrier orders it.
-        !self.line.removed.load(Relaxed)
+        !self.standing.removed.load(Relaxed)
     }
 
     /// The slots before `head` are not touched any more.
@@ -138,7 +154,7 @@ impl Tap {
 
     /// The position from which on the member may still read; none if it reads no more, which is final.
     pub(crate) fn held_from(&self) -> Option<u64> {
-        // Acquire: pairs with `remove`: the head that is read next is not older than its barrier.
+        // Acquire: pairs with `revoke`: the head that is read next is not older than its barrier.
         let revoked = self.line.revoked.load(ord!("tap.revoked.read", Acquire));
         // Acquire: pairs with `advance` and `finish`.
         match self.line.head.load(ord!("tap.head.read", Acquire)) {
@@ -156,18 +172,14 @@ impl Tap {
         // Relaxed, both: a report.
         let is_joining = self.line.head.load(Relaxed) == JOINING;
         // Relaxed: a report.
-        let is_removed = self.line.removed.load(Relaxed);
+        let is_removed = self.standing.removed.load(Relaxed);
         self.held_from().filter(|_| !is_joining && !is_removed)
     }
 
     // ── whoever removes it ─────────────────────────────────────────────────────────────────────────────────
 
-    /// The member must not read what it has not begun to. Returns when the sender can rely on that.
-    pub(crate) fn remove(&self) {
-        // Relaxed: the barrier orders it.
-        self.line.removed.store(true, Relaxed);
-        // Pairs with the light barrier in `begin`.
-        heavy!("tap.remove.heavy");
+    /// The member has been removed ([`Standing::remove`]): from now on the sender can rely on that.
+    pub(crate) fn revoke(&self) {
         // Release: pairs with `held_from`.
         self.line.revoked.store(true, ord!("tap.revoked.publish", Release));
     }
@@ -179,7 +191,7 @@ impl Tap {
         // Relaxed, all: a report.
         let (start, missed) = (self.start.load(Relaxed), self.missed.load(Relaxed));
         // Relaxed, both: a report.
-        let (end, removed) = (self.end.load(Relaxed), self.line.removed.load(Relaxed));
+        let (end, removed) = (self.end.load(Relaxed), self.standing.removed.load(Relaxed));
         // Relaxed: a report.
         let received = match self.line.head.load(Relaxed) {
             JOINING => return Counts { sent: 0, numbered: 0, received: 0 },
