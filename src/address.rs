@@ -20,7 +20,7 @@ use crate::order::OrderRing;
 use crate::ring::{Lane, Producer};
 use crate::stats::{Census, ReceiverStats};
 use crate::sync::atomic::AtomicU64;
-use crate::sync::{Arc, Mutex, Ordering::Relaxed, unique};
+use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 use crate::tap::Tap;
 
 /// Names a receiver of `T`. Does not keep it open.
@@ -75,8 +75,6 @@ impl<T> fmt::Debug for Address<T> {
 
 /// See the module's documentation.
 pub(crate) struct Port<T> {
-    /// Gives all ports an order.
-    pub(crate) id: u64,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) name: Option<Box<str>>,
     /// The capacity of the lanes to it.
@@ -125,15 +123,7 @@ impl<T: Send + 'static> Port<T> {
     pub(crate) fn new(name: Option<Box<str>>, capacity: usize, inbox: usize) -> Arc<Self> {
         let lanes = Mutex::new(Table { gone: false, lanes: Slab::new(), past: 0 });
         let (inbox, forwarded) = (Inbox::new(inbox), Forwarded::default());
-        Arc::new(Self {
-            id: unique(),
-            inbox,
-            name,
-            capacity,
-            forwarded,
-            lanes,
-            missed: AtomicU64::new(0),
-        })
+        Arc::new(Self { inbox, name, capacity, forwarded, lanes, missed: AtomicU64::new(0) })
     }
 
     /// Makes a lane to this receiver and announces it by the change that `joining` makes of its key.
@@ -189,7 +179,10 @@ impl<T: Send + 'static> Port<T> {
     pub(crate) fn leave(&self) -> Vec<Inlet<T>> {
         let mut table = self.lanes.lock();
         table.gone = true;
-        table.lanes.drain().collect()
+        let lanes = table.lanes.drain().collect();
+        drop(table);
+        self.forwarded.clear();
+        lanes
     }
 
     pub(crate) fn missed(&self) -> u64 {

@@ -29,7 +29,7 @@ use crate::order::OrderRing;
 use crate::park::{self, Deadline, Parker};
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{self, EXTRA_PASSES, Ordering::Relaxed, PAUSES, YIELDS};
+use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed, PAUSES, YIELDS};
 
 /// Who runs the dispatcher.
 #[derive(Clone, Default)]
@@ -102,6 +102,8 @@ pub(crate) struct Shared {
     baton: AtomicBool,
     /// Calls of `kick`. Nothing reads it on the way of a message.
     kicks: AtomicU64,
+    /// Of a follower: whoever forwards holds it while it looks whether the number is free, and publishes it.
+    pub(crate) forwarding: Mutex<()>,
     /// For reports: all receivers, and all outboxes.
     pub(crate) ports: Registry<dyn Census>,
     pub(crate) rings: Registry<OrderRing>,
@@ -160,6 +162,7 @@ impl Shared {
             numbering,
             baton: AtomicBool::new(false),
             kicks: AtomicU64::new(0),
+            forwarding: Mutex::new(()),
             ports: Registry::default(),
             rings: Registry::default(),
             began: timestamps.then(park::now),

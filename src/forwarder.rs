@@ -1,7 +1,7 @@
 //! The way into a follower: one forwarder, one lane, one receiver, and a number with each message.
 //!
 //! [`Forwarder::forward`] writes the value into the lane and its number into the ring beside it
-//! ([`Given`]), and publishes both with the lane's tail, under the receiver's lock, so that no two
+//! ([`Given`]), and publishes both with the lane's tail, under the follower's lock, so that no two
 //! forwarders give it the same number. [`Forwarder::advance`] publishes a number alone, in the tail's line. Both then
 //! load the lane's attention, as a sender does.
 
@@ -33,7 +33,7 @@ use crate::sync::Arc;
 /// Clones forward to the same receiver, each on a lane of its own. A clone joins now: what was settled before is too
 /// late for it.
 ///
-/// Forwarding to a lane with room takes a short lock, which the forwarders of one receiver share.
+/// Forwarding to a lane with room takes a short lock, which the forwarders of one follower share.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,9 +67,12 @@ enum To<T: Send + 'static> {
 
 impl<T: Send + 'static> To<T> {
     /// Publishes a number by `publish`, or returns none if somebody has given it already.
-    fn publish<R>(&self, number: u64, publish: impl FnOnce() -> R) -> Option<R> {
+    fn publish<R>(&self, shared: &Shared, number: u64, publish: impl FnOnce() -> R) -> Option<R> {
         match self {
-            Self::One { port, .. } => port.forwarded.publish(number, publish),
+            Self::One { port, .. } => {
+                let _forwarding = shared.forwarding.lock();
+                (!port.forwarded.has(number)).then(publish)
+            }
             Self::All(group) => group.publish(number, publish),
         }
     }
@@ -273,12 +276,12 @@ impl<T: Send + 'static> Forwarder<T> {
             };
             return Err(ForwardError { seq, value, reason });
         }
-        let Self { producer, given, to, .. } = self;
+        let Self { producer, given, shared, to, .. } = self;
         // Beforehand: what is dropped to make room is the user's.
         let has_room = producer.has_room();
         // The value stays outside of the lock: what is dropped there would be the user's.
         let mut value = Some(value);
-        let placed = to.publish(number, || {
+        let placed = to.publish(shared, number, || {
             let taken = if has_room { value.take()? } else { return Some(()) };
             let position = producer.tail();
             value = producer.push(taken).err();

@@ -11,11 +11,11 @@
 //! written again only when the receiver has read the message, whose run was handed out after the dispatcher had read
 //! the word: the ring is as large as the lane, and needs no head of its own.
 //!
-//! *Each number once.* Forwarders to one receiver publish under that receiver's lock ([`Forwarded`]), and look first
-//! whether another has the number in its ring. As the words rise, that is a search by halves, and mostly a look at the
-//! last. A ring in which a number is no longer found holds higher ones: then the number has been settled, and is below
-//! what each live forwarder may still give. The rings of forwarders that have ended are kept until all they hold is
-//! settled.
+//! *Each number once.* The forwarders of a follower publish under one lock, and look first whether another has the
+//! number in its ring, of those that forward to the same receiver ([`Forwarded`]). As the words rise, that is a
+//! search by halves, and mostly a look at the last. A ring in which a number is no longer found holds higher ones:
+//! then the number has been settled, and is below what each live forwarder may still give. The rings of forwarders
+//! that have ended are kept until all they hold is settled.
 
 use std::sync::OnceLock;
 
@@ -94,8 +94,8 @@ impl Given {
         Span { len, first, mask: if len == adjacent { 0 } else { mask }, last }
     }
 
-    /// Whether a number is among the last ones, from a position on. To be called under the lock of [`Forwarded`], as is
-    /// the writing.
+    /// Whether a number is among the last ones, from a position on. To be called under the lock under which it is
+    /// published.
     fn has(&self, number: u64, from: u64) -> bool {
         let (tail, _) = self.state.published();
         if tail <= from || self.number(tail - 1) < number {
@@ -148,19 +148,20 @@ impl Forwarded {
         self.rings.lock().retain(|share| !Arc::ptr_eq(&share.given, given));
     }
 
+    /// The receiver has gone.
+    pub(crate) fn clear(&self) {
+        let rings = std::mem::take(&mut *self.rings.lock());
+        drop(rings);
+    }
+
     /// A forwarder has ended.
     pub(crate) fn prune(&self, now: u64) {
         self.rings.lock().retain(|share| !share.given.is_settled(now));
     }
 
-    /// Publishes a number by `publish`, or returns none if somebody has given it already.
-    pub(crate) fn publish<R>(&self, number: u64, publish: impl FnOnce() -> R) -> Option<R> {
-        let rings = self.rings.lock();
-        // The forwarder's own ring holds lower numbers only.
-        if rings.iter().any(|share| share.given.has(number, share.from)) {
-            return None;
-        }
-        Some(publish())
+    /// Whether somebody has given a number already.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.rings.lock().iter().any(|share| share.given.has(number, share.from))
     }
 }
 

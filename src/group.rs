@@ -6,6 +6,7 @@
 //! the dispatcher hears of it in one change; so what is broadcast reaches all who were members when it was stamped.
 
 use std::fmt;
+use std::sync::Weak;
 
 use crate::address::{Address, Inlet, Port};
 use crate::board::{Change, Membership};
@@ -15,6 +16,7 @@ use crate::error::AddressError;
 use crate::given::Given;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
+use crate::park::Parker;
 use crate::receiver::Receiver;
 use crate::ring::{Lane, Producer};
 use crate::sync::atomic::AtomicU64;
@@ -70,6 +72,8 @@ struct Lists<T> {
     lanes: Vec<Way<T>>,
     /// Members that have joined, ever.
     joined: u64,
+    /// Where authors sleep who wait for room at a member.
+    watchers: Vec<Weak<Parker>>,
 }
 
 /// A lane to all members, and a forwarder's numbers.
@@ -94,7 +98,13 @@ impl<T: Send + 'static> Group<T> {
         capacity: usize,
         inbox: usize,
     ) -> Self {
-        let lists = Lists { members: Vec::new(), parted: Vec::new(), lanes: Vec::new(), joined: 0 };
+        let lists = Lists {
+            members: Vec::new(),
+            parted: Vec::new(),
+            lanes: Vec::new(),
+            joined: 0,
+            watchers: Vec::new(),
+        };
         let (generation, lists) = (AtomicU64::new(0), Mutex::new(lists));
         Self { circle: Arc::new(Circle { shared, name, capacity, inbox, generation, lists }) }
     }
@@ -110,6 +120,7 @@ impl<T: Send + 'static> Group<T> {
         self.circle.count_change();
         let make = |memberships| Change::Receiver { inbox, memberships };
         let listed = self.list(&mut lists, memberships, make);
+        lists.tell();
         drop(lists);
         // Without the lock, here and below: it may call a hook.
         shared.kick_for(listed);
@@ -137,6 +148,7 @@ impl<T: Send + 'static> Group<T> {
             self.circle.count_change();
             let make = |memberships| Change::Members { memberships };
             let listed = self.list(&mut lists, memberships, make);
+            lists.tell();
             drop(lists);
             self.circle.shared.kick_for(listed);
         }
@@ -176,7 +188,7 @@ impl<T: Send + 'static> Group<T> {
             lists.parted.retain(|parted| !Arc::ptr_eq(&parted.port, &member.port));
         }
         if let Some(at) = member_at {
-            let parting = lists.members.remove(at);
+            let parting = lists.members.swap_remove(at);
             for (given, _) in parting.places.iter().filter_map(|place| place.given.as_ref()) {
                 parting.port.forwarded.remove(given);
             }
@@ -200,6 +212,7 @@ impl<T: Send + 'static> Group<T> {
         // Under the lock, so that it comes before whatever joins next.
         let topology = &self.circle.shared.board().topology;
         let listed = topology.push(Change::MembersEnd { memberships });
+        lists.tell();
         drop(lists);
         if at_once {
             for place in &places {
@@ -261,12 +274,13 @@ impl<T: Send + 'static> Group<T> {
         lists.forget_done();
     }
 
-    /// In a follower: publishes a number by `publish`, or returns none if somebody has given it to a member already.
+    /// In a follower: publishes a number by `publish`, or returns none if somebody has given it to a member
+    /// already. Under the lock under which members join.
     pub(crate) fn publish<R>(&self, number: u64, publish: impl FnOnce() -> R) -> Option<R> {
-        let (mut publish, mut result) = (Some(publish), None);
-        let members = &self.circle.lists.lock().members;
-        publish_to_all(members, number, &mut || result = publish.take().map(|publish| publish()));
-        result
+        let lists = self.circle.lists.lock();
+        let _forwarding = self.circle.shared.forwarding.lock();
+        let is_free = lists.members.iter().all(|member| !member.port.forwarded.has(number));
+        is_free.then(publish)
     }
 
     /// A forwarder has ended.
@@ -328,6 +342,15 @@ impl<T: Send + 'static> Group<T> {
         self.circle.generation.load(Relaxed)
     }
 
+    /// The author who sleeps here is to be woken when the members change.
+    pub(crate) fn watch(&self, parker: &Arc<Parker>) {
+        let watchers = &mut self.circle.lists.lock().watchers;
+        if watchers.len() == watchers.capacity() {
+            watchers.retain(|parker| parker.strong_count() > 0);
+        }
+        watchers.push(Arc::downgrade(parker));
+    }
+
     /// Whose place in a lane this is.
     pub(crate) fn member_at(&self, tap: &Arc<Tap>) -> Option<Address<T>> {
         let lists = self.circle.lists.lock();
@@ -351,16 +374,6 @@ impl<T: Send + 'static> Group<T> {
     }
 }
 
-/// Under the locks of all, which are taken in one order. False if somebody has given the number to one of them.
-fn publish_to_all<T>(members: &[Member<T>], number: u64, publish: &mut dyn FnMut()) -> bool {
-    let Some((first, rest)) = members.split_first() else {
-        publish();
-        return true;
-    };
-    let published = first.port.forwarded.publish(number, || publish_to_all(rest, number, publish));
-    published == Some(true)
-}
-
 impl<T> Circle<T> {
     /// Under the lock.
     fn count_change(&self) {
@@ -374,6 +387,15 @@ impl<T: Send + 'static> Lists<T> {
         self.members.iter().position(|member| Arc::ptr_eq(&member.port, port))
     }
 
+    /// The members have changed: wakes those who wait for room at one of them.
+    fn tell(&self) {
+        // Pairs with the heavy barrier of whoever waits: it sees the generation, or we wake it.
+        light!("group.tell.light");
+        for parker in self.watchers.iter().filter_map(Weak::upgrade) {
+            parker.wake();
+        }
+    }
+
     /// Adds a member, with a place in each lane.
     fn admit(&mut self, port: Arc<Port<T>>, now: u64) -> Vec<Membership> {
         if self.members.len() == self.members.capacity() {
@@ -384,9 +406,7 @@ impl<T: Send + 'static> Lists<T> {
             Member { port, ordinal: self.joined, standing: Arc::default(), places: Vec::new() };
         self.joined += 1;
         let places = self.lanes.iter().filter_map(|way| member.connect(way, now)).collect();
-        // By id, which is the order in which `publish` locks them.
-        let at = self.members.partition_point(|other| other.port.id < member.port.id);
-        self.members.insert(at, member);
+        self.members.push(member);
         places
     }
 
@@ -413,7 +433,7 @@ impl<T: Send + 'static> Lists<T> {
                 .iter()
                 .position(|member| Arc::ptr_eq(&member.port.inbox, &place.inbox));
             if let Some(at) = at {
-                self.members.remove(at).port.withdraw(place.key);
+                self.members.swap_remove(at).port.withdraw(place.key);
             }
         }
     }

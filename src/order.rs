@@ -120,3 +120,84 @@ impl Walk {
         self.position += 1;
     }
 }
+
+/// A walk over the frozen rest of an order ring for a receiver that the outbox reaches by several ways: piece by piece,
+/// each of one way.
+pub(crate) struct Joint {
+    ring: Arc<OrderRing>,
+    position: u64,
+    end: u64,
+    /// The number of the word at `position`.
+    seq: u64,
+    ways: Vec<Way>,
+    /// Keys of ways that end here with nothing left.
+    ended: Vec<u32>,
+}
+
+struct Way {
+    /// As which the receiver knows the lane.
+    key: u32,
+    target: u16,
+}
+
+/// Messages of one way, with none of another between them.
+pub(crate) struct Piece {
+    pub(crate) key: u32,
+    pub(crate) len: u64,
+    /// Their numbers.
+    pub(crate) walk: Walk,
+    /// The way ends after them.
+    pub(crate) last: bool,
+}
+
+impl Joint {
+    pub(crate) fn new(ring: Arc<OrderRing>) -> Self {
+        let (ways, ended) = (Vec::new(), Vec::new());
+        Self { ring, position: 0, end: 0, seq: 0, ways, ended }
+    }
+
+    /// A record of a way: the words `start..end`, the first of which has the number `first_seq`. The oldest record
+    /// first.
+    pub(crate) fn add(&mut self, key: u32, target: u16, first_seq: u64, start: u64, end: u64) {
+        if start == end {
+            self.ended.push(key);
+            return;
+        }
+        if self.ways.is_empty() {
+            (self.position, self.end, self.seq) = (start, end, first_seq);
+        }
+        debug_assert_eq!(self.end, end, "the rest of an ended outbox has one end");
+        self.ways.push(Way { key, target });
+    }
+
+    /// The next messages; none if all is read.
+    pub(crate) fn next(&mut self) -> Option<Piece> {
+        let ring = self.ring.clone();
+        let way_of =
+            |at: u64, ways: &[Way]| ways.iter().position(|way| way.target == ring.target(at));
+        let found = (self.position..self.end).find_map(|at| Some((at, way_of(at, &self.ways)?)));
+        let Some((start, nth)) = found else {
+            let key = self.ended.pop().or_else(|| self.ways.pop().map(|way| way.key))?;
+            let walk = Walk::new(ring, NOBODY, self.end, self.end, self.seq);
+            return Some(Piece { key, len: 0, walk, last: true });
+        };
+        self.pass(start);
+        let is_other = |&at: &u64| way_of(at, &self.ways).is_some_and(|other| other != nth);
+        let stop = (start..self.end).find(is_other).unwrap_or(self.end);
+        let Way { key, target } = self.ways[nth];
+        let walk = Walk::new(ring.clone(), target, start, stop, self.seq);
+        let last = (stop..self.end).all(|at| ring.target(at) != target);
+        if last {
+            self.ways.swap_remove(nth);
+        }
+        self.pass(stop);
+        Some(Piece { key, len: walk.len(), walk, last })
+    }
+
+    /// Goes on to a position.
+    fn pass(&mut self, position: u64) {
+        let words = self.position..position;
+        self.seq += words.filter(|&at| self.ring.target(at) != NOBODY).count() as u64;
+        self.position = position;
+    }
+}

@@ -11,6 +11,7 @@
 mod branch;
 mod crowd;
 mod target;
+mod weight;
 
 use std::fmt;
 use std::marker::PhantomData;

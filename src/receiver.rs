@@ -10,6 +10,7 @@
 
 mod lending;
 mod look;
+mod numbers;
 mod part;
 mod reader;
 mod short;

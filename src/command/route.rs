@@ -112,7 +112,8 @@ fn route(
             let group = engine.group();
             let mut receivers: Vec<_> = (0..args.receivers).map(|_| group.subscribe()).collect();
             let share = ToAll::new(&group, &mut receivers);
-            let lines = receivers.into_iter().map(Lines::One).collect();
+            let lines =
+                receivers.into_iter().map(|receiver| Lines::One(Box::new(receiver))).collect();
             return run_threads(args, clock, share, inputs, lines, outputs);
         }
     };
@@ -121,7 +122,7 @@ fn route(
     let lines = if args.shares_stdout() {
         vec![Lines::merged(receivers)?]
     } else {
-        receivers.into_iter().map(Lines::One).collect()
+        receivers.into_iter().map(|receiver| Lines::One(Box::new(receiver))).collect()
     };
     run_threads(args, clock, share, inputs, lines, outputs)
 }

@@ -243,10 +243,8 @@ impl Core {
             }
             Audience::All(fan) => {
                 fan.forward(run, start, ports, touched);
-                if fan.members.is_empty() {
-                    // Nobody else will tell the author of the room.
-                    authors.push(id);
-                }
+                // It may be for nobody; then nobody else tells the author of the room.
+                authors.push(id);
             }
         }
         given.state().stamp(source.stamped, last);

@@ -275,7 +275,9 @@ impl Target {
     /// Takes the target into a window, with room for its run. False if it has none, or must not be in one.
     fn open(&self, ports: &mut Slab<Port>, served: bool) -> bool {
         let Some(port) = self.to.and_then(|to| ports.get_mut(to.port)) else { return false };
-        let opens = !port.gone && !self.in_overflow && !port.must_wait(served);
+        // One run for each inbox: if the receiver is reached by two ways, their numbers would be between each other.
+        let is_open = port.reserved > 0;
+        let opens = !is_open && !port.gone && !self.in_overflow && !port.must_wait(served);
         port.reserved += u64::from(opens);
         opens
     }

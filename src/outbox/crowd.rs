@@ -14,11 +14,12 @@
 
 use std::any::Any;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::marker::PhantomData;
 
 use super::Outbox;
 use super::target::{Readers, Target, TargetLane, find};
+use super::weight::{hash, mix};
 use crate::address::Port;
 use crate::author::check_closed;
 use crate::board::Change;
@@ -85,6 +86,15 @@ struct Member<T> {
     target: Target<T>,
 }
 
+/// Which member a message is for.
+#[derive(Clone, Copy)]
+enum Pick {
+    /// The one with the greatest weight for this hash.
+    Key(u64),
+    /// The next that has room.
+    Turn,
+}
+
 impl Outbox {
     /// Adds a group, to whose members it can then send. It is a source of those that it has sent to alone, and of
     /// all once it has sent to all.
@@ -110,6 +120,7 @@ impl Outbox {
             all: None,
             parker: Arc::default(),
         };
+        group.watch(&crowd.parker);
         let slot = CrowdSlot { id: unique(), crowd: Some(Box::new(crowd)) };
         let free = self.crowds.iter().position(|slot| slot.crowd.is_none());
         let index = free.unwrap_or(self.crowds.len());
@@ -153,8 +164,7 @@ impl Outbox {
         T: Send + 'static,
         K: Hash + ?Sized,
     {
-        let key = hash(key);
-        self.send_to_one(group, value, |outbox| outbox.by_key(group, key))
+        self.send_to_one(group, value, Pick::Key(hash(key)))
     }
 
     /// As [`send_keyed`](Self::send_keyed), if there is room now, in the member's lane and in the outbox. Runs a
@@ -173,8 +183,7 @@ impl Outbox {
         T: Send + 'static,
         K: Hash + ?Sized,
     {
-        let key = hash(key);
-        self.try_send_to_one(group, value, |outbox| outbox.by_key(group, key))
+        self.try_send_to_one(group, value, Pick::Key(hash(key)))
     }
 
     /// Sends a value to one member after the other, those with room in their lanes first; waits for room, wherever
@@ -188,7 +197,7 @@ impl Outbox {
         group: GroupTarget<T>,
         value: T,
     ) -> Result<(), SendError<T>> {
-        self.send_to_one(group, value, |outbox| outbox.by_turn(group, true))
+        self.send_to_one(group, value, Pick::Turn)
     }
 
     /// As [`send_next`](Self::send_next), if a member has room now. Runs a pass at most, and those asked for meanwhile.
@@ -201,7 +210,7 @@ impl Outbox {
         group: GroupTarget<T>,
         value: T,
     ) -> Result<(), TrySendError<T>> {
-        self.try_send_to_one(group, value, |outbox| outbox.by_turn(group, false))
+        self.try_send_to_one(group, value, Pick::Turn)
     }
 
     /// Sends a value to all members, with one number; waits for room. With no member it gets its number and is gone.
@@ -251,10 +260,10 @@ impl Outbox {
         &mut self,
         group: GroupTarget<T>,
         mut value: T,
-        choose: impl Fn(&mut Self) -> Result<Target<T>, Reason>,
+        pick: Pick,
     ) -> Result<(), SendError<T>> {
         loop {
-            let target = match choose(self) {
+            let target = match self.choose(group, pick, true) {
                 Ok(target) => target,
                 Err(reason) => return Err(SendError { value, reason }),
             };
@@ -272,10 +281,10 @@ impl Outbox {
         &mut self,
         group: GroupTarget<T>,
         mut value: T,
-        choose: impl Fn(&mut Self) -> Result<Target<T>, Reason>,
+        pick: Pick,
     ) -> Result<(), TrySendError<T>> {
         loop {
-            let target = match choose(self) {
+            let target = match self.choose(group, pick, false) {
                 Ok(target) => target,
                 Err(reason) => return Err(SendError { value, reason }.into()),
             };
@@ -289,51 +298,59 @@ impl Outbox {
         }
     }
 
-    /// The member that a key chooses.
-    fn by_key<T: Send + 'static>(
+    /// The member that is chosen. With `wait` it has room in its lane, or has gone, which whoever sends to it finds
+    /// out.
+    fn choose<T: Send + 'static>(
         &mut self,
         group: GroupTarget<T>,
-        key: u64,
-    ) -> Result<Target<T>, Reason> {
-        let crowd = self.refresh(group)?;
-        let heaviest = crowd.members.iter().max_by_key(|member| mix(key ^ member.seed));
-        heaviest.map(|member| member.target).ok_or(Reason::NoMember)
-    }
-
-    /// The next member that has room. If none has: with `wait` the first to have some, otherwise the next.
-    fn by_turn<T: Send + 'static>(
-        &mut self,
-        group: GroupTarget<T>,
+        pick: Pick,
         wait: bool,
     ) -> Result<Target<T>, Reason> {
-        self.refresh(group)?;
-        let Self { shared, targets, crowds, .. } = self;
-        let crowd = crowds.get_mut(group.index).and_then(|slot| crowd_of::<T>(slot, group.id));
-        let Crowd { members, next, parker, .. } = crowd.ok_or(Reason::UnknownTarget)?;
-        if members.is_empty() {
-            return Err(Reason::NoMember);
-        }
-        let first = *next % members.len();
-        let mut look = || {
-            (first..members.len()).chain(0..first).find(|&at| {
-                find(targets, members[at].target).is_some_and(|TargetLane { producer, .. }| {
-                    // One that has gone is found out by whoever sends to it.
-                    producer.has_room() || check_closed(producer)
+        loop {
+            self.refresh(group)?;
+            let Self { shared, targets, crowds, .. } = self;
+            let crowd = crowds.get_mut(group.index).and_then(|slot| crowd_of::<T>(slot, group.id));
+            let crowd = crowd.ok_or(Reason::UnknownTarget)?;
+            let Crowd { group: circle, generation, members, next, parker, .. } = crowd;
+            let weight = |key, member: &Member<T>| mix(key ^ member.seed);
+            let (first, count) = match pick {
+                Pick::Turn => (*next, members.len()),
+                Pick::Key(key) => {
+                    let heaviest = (0..members.len()).max_by_key(|&at| weight(key, &members[at]));
+                    (heaviest.unwrap_or(0), 1)
+                }
+            };
+            let first = first.checked_rem(members.len()).ok_or(Reason::NoMember)?;
+            let mut look = || {
+                (first..first + count).map(|at| at % members.len()).find(|&at| {
+                    find(targets, members[at].target).is_some_and(
+                        |TargetLane { producer, .. }| producer.has_room() || check_closed(producer),
+                    )
                 })
-            })
-        };
-        let mut chosen = look();
-        if chosen.is_none() && wait {
-            let room = shared.wait(parker, None, Pace::EAGER, |step| match step {
-                Step::Look => look(),
-                Step::Arm => None,
-            });
-            // None if the engine is closed: found out by whoever sends.
-            chosen = room.ok();
+            };
+            let mut chosen = look();
+            if chosen.is_none() && wait {
+                let found = shared.wait(parker, None, Pace::EAGER, |step| match step {
+                    Step::Look => match look() {
+                        None if Some(circle.generation()) == *generation => None,
+                        found => Some(found),
+                    },
+                    Step::Arm => None,
+                });
+                match found {
+                    // The members are not the same any more.
+                    Ok(None) => continue,
+                    Ok(found) => chosen = found,
+                    // Closed: found out by whoever sends.
+                    Err(_) => {}
+                }
+            }
+            let chosen = chosen.unwrap_or(first);
+            if let Pick::Turn = pick {
+                *next = chosen + 1;
+            }
+            return Ok(members[chosen].target);
         }
-        let chosen = chosen.unwrap_or(first);
-        *next = chosen + 1;
-        Ok(members[chosen].target)
     }
 
     /// The lane to all members.
@@ -396,22 +413,24 @@ impl Outbox {
     fn renew<T: Send + 'static>(&mut self, group: GroupTarget<T>) -> Result<(), Reason> {
         let crowd = self.crowd(group)?;
         let (parker, now) = (crowd.parker.clone(), crowd.group.ordered());
-        let stays = |member: &mut Member<T>| {
-            now.iter().any(|(_, address)| Arc::ptr_eq(&address.port, &member.port))
-        };
-        let mut members = std::mem::take(&mut crowd.members);
-        let left: Vec<_> = members.extract_if(.., |member| !stays(member)).collect();
-        for member in left {
-            self.remove(member.target);
-        }
+        let mut known = std::mem::take(&mut crowd.members);
+        let mut members = Vec::with_capacity(now.len());
         for (ordinal, address) in &now {
-            if members.iter().all(|member| !Arc::ptr_eq(&member.port, &address.port))
-                // One that has gone by now is no member.
-                && let Ok(target) = self.open_lane(address, parker.clone(), true)
-            {
-                let (port, seed) = (address.port.clone(), mix(*ordinal + 1));
-                members.push(Member { port, seed, target });
-            }
+            let port = &address.port;
+            let at = known.iter().position(|member| Arc::ptr_eq(&member.port, port));
+            let target = match at {
+                Some(at) => known.swap_remove(at).target,
+                None => match self.open_lane(address, parker.clone(), true) {
+                    Ok(target) => target,
+                    // One that has gone by now is no member.
+                    Err(_) => continue,
+                },
+            };
+            // One that has left and joined again has another ordinal.
+            members.push(Member { port: port.clone(), seed: mix(*ordinal + 1), target });
+        }
+        for member in known {
+            self.remove(member.target);
         }
         self.crowd(group)?.members = members;
         Ok(())
@@ -420,57 +439,6 @@ impl Outbox {
 
 fn crowd_of<T: Send + 'static>(slot: &mut CrowdSlot, id: u64) -> Option<&mut Crowd<T>> {
     if slot.id != id { None } else { slot.crowd.as_mut()?.downcast_mut() }
-}
-
-/// A hash that is the same in each run, and on each machine as far as the key's type sees to it.
-fn hash(key: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-    key.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// FNV-1a, of 64 bits.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        // At once: its bits are mixed afterwards, and nobody stores these hashes.
-        self.0 = mix(self.0 ^ word);
-    }
-
-    fn write_u16(&mut self, word: u16) {
-        self.write_u64(word.into());
-    }
-
-    fn write_u128(&mut self, word: u128) {
-        self.write_u64(word as u64);
-        self.write_u64((word >> 64) as u64);
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(word.into());
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        mix(self.0)
-    }
-}
-
-/// Mixes the bits of a word, one to one (the finalizer of MurmurHash3).
-fn mix(mut word: u64) -> u64 {
-    word = (word ^ (word >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    word = (word ^ (word >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    word ^ (word >> 33)
 }
 
 impl<T> Clone for GroupTarget<T> {

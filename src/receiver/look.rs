@@ -171,13 +171,19 @@ impl<T: Send + 'static> Look<T> {
     /// [`find_run`](Self::find_run) otherwise.
     pub(super) fn peek(&mut self) -> Option<u64> {
         self.ask();
-        self.reader.next_number()
+        let next = self.reader.next_number();
+        if let Some(ties) = &mut self.ties {
+            // Everything before it is handled; also what was passed over on the way.
+            let passed = self.reader.passed();
+            ties.publish(next.map_or(passed, |next| next - 1));
+        }
+        next
     }
 
     /// What was told before is handled.
     pub(super) fn ask(&mut self) {
         if let Some(ties) = &mut self.ties {
-            ties.ask(self.told);
+            ties.ask(self.told.max(Seq::new(self.reader.passed())));
         }
     }
 

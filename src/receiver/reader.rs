@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 
 use super::Seq;
+use super::numbers::Numbers;
 use crate::address::{Inlet, Port};
 use crate::dispatcher::{Core, Short};
 use crate::drive::{Pace, Shared};
 use crate::inbox::{Inbox, InboxReader, Run};
-use crate::order::Walk;
+use crate::order::{Joint, Piece, Walk};
 use crate::ring::{Consumer, Lent};
 use crate::sync::{Arc, GATHER};
 
@@ -42,8 +43,12 @@ pub(super) struct Reader<T> {
     lanes: Vec<Option<Consumer<T>>>,
     /// and how many they are.
     others: usize,
+    /// Everything up to here was taken or passed over, as of the last run.
+    passed: u64,
     /// What was taken from the overflow list and not yet read: its oldest record, by key.
     rest: Option<u32>,
+    /// Several of them, which are read together.
+    joint: Option<Box<Joint>>,
     /// In a follower instead, while `rest` is [`SPILLED`].
     spilled: VecDeque<Run>,
     /// Keys of lanes that had a run since the receiver last slept,
@@ -60,15 +65,6 @@ struct Current<T> {
     numbers: Numbers,
 }
 
-/// The numbers of a run's messages. In words of their own, for they change with each run.
-struct Numbers {
-    /// The next message has this one, plus the position of the lowest bit of the mask if there is a bit.
-    next: u64,
-    mask: u64,
-    /// As they stand in the rest of an outbox's order ring, instead.
-    walk: Option<Box<Walk>>,
-}
-
 impl<T: Send + 'static> Reader<T> {
     pub(super) fn new(shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
         let inbox = InboxReader::new(port.inbox.clone());
@@ -81,7 +77,9 @@ impl<T: Send + 'static> Reader<T> {
             is_crowded: false,
             lanes: Vec::new(),
             others: 0,
+            passed: 0,
             rest: None,
+            joint: None,
             spilled: VecDeque::new(),
             heard: Vec::new(),
             is_heard: Vec::new(),
@@ -194,6 +192,7 @@ impl<T: Send + 'static> Reader<T> {
                     return true;
                 }
                 current.settle(&self.port);
+                self.passed = self.passed.max(current.numbers.passed());
                 if current.last {
                     self.finish_lane();
                 }
@@ -219,6 +218,9 @@ impl<T: Send + 'static> Reader<T> {
     /// Takes up the next run: of the overflow list, if one was taken; of the inbox; of a new overflow list, when the
     /// ring is empty (nothing can enter it while the list is not).
     fn next_run(&mut self) -> bool {
+        if self.take_up_piece() {
+            return true;
+        }
         if self.rest.is_some() {
             self.take_up_rest();
             return true;
@@ -291,6 +293,10 @@ impl<T: Send + 'static> Reader<T> {
         let inlet = self.port.inlet(key);
         self.rest = inlet.rest().next();
         let (first_seq, start, end) = inlet.rest().read();
+        if self.join_ways(key, &inlet) {
+            self.take_up_piece();
+            return;
+        }
         match inlet.lane.order() {
             None => self.begin(key, end - start, true, first_seq, 0),
             Some((ring, target)) => {
@@ -301,6 +307,45 @@ impl<T: Send + 'static> Reader<T> {
                 }
             }
         }
+    }
+
+    /// Whether the record that was taken up, and those that follow, are of one outbox that reaches this receiver by
+    /// several ways: then they are read together, in the order of their numbers.
+    fn join_ways(&mut self, key: u32, inlet: &Inlet<T>) -> bool {
+        let Some((ring, target)) = inlet.lane.order() else { return false };
+        let mut joint: Option<Joint> = None;
+        while let Some(next) = self.rest {
+            let other = self.port.inlet(next);
+            let Some((of, its_target)) = other.lane.order() else { break };
+            if !Arc::ptr_eq(of, ring) {
+                break;
+            }
+            let joint = joint.get_or_insert_with(|| {
+                let mut joint = Joint::new(ring.clone());
+                let (first_seq, start, end) = inlet.rest().read();
+                joint.add(key, *target, first_seq, start, end);
+                joint
+            });
+            let (first_seq, start, end) = other.rest().read();
+            joint.add(next, *its_target, first_seq, start, end);
+            self.rest = other.rest().next();
+        }
+        self.joint = joint.map(Box::new);
+        self.joint.is_some()
+    }
+
+    /// Takes up the next messages of an outbox that reaches this receiver by several ways. False if there are none.
+    fn take_up_piece(&mut self) -> bool {
+        let Some(joint) = &mut self.joint else { return false };
+        let Some(Piece { key, len, walk, last }) = joint.next() else {
+            self.joint = None;
+            return false;
+        };
+        self.begin(key, len, last, 0, 0);
+        if let Some(current) = &mut self.current {
+            current.numbers.walk = Some(Box::new(walk));
+        }
+        true
     }
 
     /// Begins a run of `len` messages of a lane, which the receiver may meet with it.
@@ -346,7 +391,7 @@ impl<T: Send + 'static> Reader<T> {
             let Inlet { lane, tap } = self.port.inlet(key);
             Consumer::new(lane, tap)
         });
-        let numbers = Numbers { next: 0, mask: 0, walk: None };
+        let numbers = Numbers::default();
         let next = Current { key, last: false, lane, numbers };
         if let Some(current) = self.current.replace(next) {
             self.lanes[current.key as usize] = Some(current.lane);
@@ -376,7 +421,7 @@ impl<T: Send + 'static> Reader<T> {
     /// it takes a full pass; none if there is nothing yet.
     #[inline]
     pub(super) fn look_alone(&mut self, core: &mut Core) -> Option<bool> {
-        if self.rest.is_some() || self.inbox.has_something() {
+        if self.rest.is_some() || self.joint.is_some() || self.inbox.has_something() {
             return Some(true);
         }
         let Current { lane, .. } = self.current.as_ref()?;
@@ -388,6 +433,12 @@ impl<T: Send + 'static> Reader<T> {
         };
         self.go_on(len, false, first_seq, 0);
         Some(true)
+    }
+
+    /// Everything up to here was taken, or passed over: it is not for this receiver any more, or its clone panicked.
+    pub(super) fn passed(&self) -> u64 {
+        let at_hand = self.current.as_ref().map_or(0, |current| current.numbers.passed());
+        self.passed.max(at_hand)
     }
 
     /// The number of the next message that is there.
@@ -405,47 +456,10 @@ impl<T: Send + 'static> Current<T> {
         self.lane.give_back();
         let missed = self.lane.take_missed();
         if missed > 0 {
+            for _ in 0..missed {
+                self.numbers.next();
+            }
             port.miss(missed);
-        }
-    }
-}
-
-impl Numbers {
-    #[inline]
-    fn next(&mut self) -> u64 {
-        if self.mask == 0 && self.walk.is_none() {
-            let number = self.next;
-            // A follower is given whatever numbers there are.
-            self.next = number.wrapping_add(1);
-            return number;
-        }
-        self.next_of_several()
-    }
-
-    #[inline]
-    fn next_of_several(&mut self) -> u64 {
-        if let Some(walk) = &mut self.walk {
-            return walk.next();
-        }
-        let number = self.next + u64::from(self.mask.trailing_zeros());
-        self.mask &= self.mask - 1;
-        number
-    }
-
-    /// How many of the next ones are at most `until`, as far as they are adjacent.
-    fn up_to(&mut self, until: u64) -> u64 {
-        let next = self.peek();
-        match self.mask == 0 && self.walk.is_none() {
-            true => until.saturating_add(1).saturating_sub(next),
-            false => u64::from(next <= until),
-        }
-    }
-
-    fn peek(&mut self) -> u64 {
-        match &mut self.walk {
-            Some(walk) => walk.peek(),
-            None if self.mask == 0 => self.next,
-            None => self.next + u64::from(self.mask.trailing_zeros()),
         }
     }
 }

@@ -20,7 +20,7 @@ const BATCH: usize = 512;
 /// Where a thread's lines come from.
 pub(super) enum Lines {
     /// One receiver's. They may be others' as well, so it reads them where they lie.
-    One(Receiver<Line>),
+    One(Box<Receiver<Line>>),
     /// Several receivers', in the order of their numbers, with the receiver's number, counted from
     /// 0.
     Merged(Merge<(usize, Line)>),
