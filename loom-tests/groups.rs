@@ -82,6 +82,20 @@ pub const MODELS: &[Model] = &[
         body: member_that_reads_and_goes,
     },
     Model {
+        name: "group_author_that_waits_hears_of_a_newcomer",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &[],
+        body: author_that_waits_hears_of_a_newcomer,
+    },
+    Model {
+        name: "group_member_that_reads_on",
+        preemptions: 3,
+        executions_min: 20,
+        reaches: &["a slot was used again"],
+        body: member_that_reads_on,
+    },
+    Model {
         name: "group_first_member",
         preemptions: 2,
         executions_min: 100,
@@ -338,4 +352,37 @@ fn first_member() {
     received.extend(take(&mut member, 2));
     assert!(sent.ends_with(&received), "{received:?} of {sent:?}");
     reach(if received.is_empty() { "it came too late" } else { "it read" });
+}
+
+/// The only member has no room; another joins, which has.
+fn author_that_waits_hears_of_a_newcomer() {
+    let engine = engine(1, 4);
+    let (group, _members) = group_of(&engine, 1);
+    let mut out = engine.outbox();
+    let to = out.add_group(&group).unwrap();
+    out.send_next(to, Arc::new(1)).unwrap();
+    engine.run_until_idle();
+    let author = thread::spawn(move || out.send_next(to, Arc::new(2)).unwrap());
+    let _newcomer = group.subscribe();
+    author.join().unwrap();
+}
+
+/// A member reads the second message: the slot of the first is used again, which it has read before.
+fn member_that_reads_on() {
+    let engine = engine(2, 4);
+    let (group, mut members) = group_of(&engine, 1);
+    let mut all = group.broadcaster();
+    for value in [1, 2] {
+        all.send(Arc::new(value)).unwrap();
+    }
+    engine.run_until_idle();
+    let mut member = members.pop().unwrap();
+    let reader = thread::spawn(move || {
+        take(&mut member, 2);
+        member
+    });
+    if all.try_send(Arc::new(3)).is_ok() {
+        reach("a slot was used again");
+    }
+    reader.join().unwrap();
 }
