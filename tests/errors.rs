@@ -13,8 +13,9 @@ use std::thread;
 use std::time::Duration;
 
 use mainspring::{
-    AddressError, BuildError, Drive, Engine, Outbox, Reason, RecvError, RecvTimeoutError,
-    SendBatchError, SendError, SendTimeoutError, Sender, Seq, StampedError, Target, TryRecvError,
+    AddressError, BehindError, BuildError, Drive, Engine, ForwardError, ForwardReason,
+    ForwardTimeoutError, Outbox, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
+    SendTimeoutError, Sender, Seq, StampedError, Target, TryForwardError, TryRecvError,
     TrySendError, WaitError, WaitTimeoutError,
 };
 use support::{Drops, Letter, assert_whole, listen, to_the_end};
@@ -156,6 +157,7 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         Box::new(error)
     }
     let sent = |reason| SendError { value: Plain(1), reason };
+    let forward = |reason| ForwardError { seq: Seq::new(7), value: Plain(1), reason };
     let batch = |reason| SendBatchError { sent: 3, returned: vec![Plain(1)], rest: 0..1, reason };
     let errors = [
         boxed(sent(Reason::Closed)),
@@ -163,6 +165,20 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         boxed(TrySendError::Full(Plain(1))),
         boxed(TrySendError::Closed(Plain(1))),
         boxed(TrySendError::UnknownTarget(Plain(1))),
+        boxed(sent(Reason::NoMember)),
+        boxed(sent(Reason::TooMany)),
+        boxed(TrySendError::NoMember(Plain(1))),
+        boxed(TrySendError::TooMany(Plain(1))),
+        boxed(BehindError::Itself),
+        boxed(BehindError::Foreign),
+        boxed(forward(ForwardReason::Closed)),
+        boxed(forward(ForwardReason::Falling { last: Seq::new(9) })),
+        boxed(forward(ForwardReason::Late { settled: Seq::new(9) })),
+        boxed(forward(ForwardReason::Duplicate)),
+        boxed(TryForwardError::Full(Plain(1))),
+        boxed(TryForwardError::Refused(forward(ForwardReason::Duplicate))),
+        boxed(ForwardTimeoutError::Timeout(Plain(1))),
+        boxed(ForwardTimeoutError::Refused(forward(ForwardReason::Closed))),
         boxed(SendTimeoutError::Timeout(Plain(1))),
         boxed(SendTimeoutError::Closed(Plain(1))),
         boxed(batch(Reason::Closed)),
@@ -194,7 +210,8 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         let closed = debug.contains("Closed") || debug == "RecvError" || debug == "WaitError";
         assert_eq!(text.contains("closed"), closed, "{text:?} of {debug}");
     }
-    assert!(errors[7].to_string().contains('3'));
+    assert!(batch(Reason::Closed).to_string().contains('3'));
+    assert!(forward(ForwardReason::Duplicate).to_string().contains('7'));
 }
 
 /// Goal: handles tell their names, and how full they are. Method: before, while and after messages
