@@ -5,7 +5,7 @@
 
 use loom::sync::Arc;
 use loom::thread;
-use mainspring::{Engine, Group, Receiver, RecvError, TrySendError, parts};
+use mainspring::{Broadcaster, Engine, Group, Receiver, RecvError, TrySendError, parts};
 
 use crate::harness::{Model, reach};
 use crate::promises::engine;
@@ -118,6 +118,18 @@ fn take(member: &mut Receiver<Value>, looks: usize) -> Vec<u64> {
     (0..looks).filter_map(|_| member.try_recv_ref().ok().map(|value| **value)).collect()
 }
 
+/// A member of a group whose broadcaster has filled its lane of `capacity` slots; all of it is numbered.
+fn begun(capacity: usize) -> (Group<Value>, Receiver<Value>, Broadcaster<Value>) {
+    let engine = engine(capacity, 4);
+    let (group, mut members) = group_of(&engine, 1);
+    let mut all = group.broadcaster();
+    for value in 1..=capacity as u64 {
+        all.send(Arc::new(value)).unwrap();
+    }
+    engine.run_until_idle();
+    (group, members.remove(0), all)
+}
+
 /// A lane of one slot: the author writes the second value when both members have done with the first.
 fn slots_are_free_behind_the_slowest() {
     let engine = engine(1, 2);
@@ -176,12 +188,7 @@ fn newcomer_against_the_slowest_head() {
 
 /// Removed while it reads: either it reads the value, or it never touches the slot, which is then used again.
 fn member_removed_while_it_reads() {
-    let engine = engine(1, 4);
-    let (group, mut members) = group_of(&engine, 1);
-    let mut all = group.broadcaster();
-    all.send(Arc::new(1)).unwrap();
-    engine.run_until_idle();
-    let mut member = members.pop().unwrap();
+    let (group, mut member, mut all) = begun(1);
     let address = member.address();
     let reader = thread::spawn(move || {
         let received = take(&mut member, 1);
@@ -292,12 +299,7 @@ fn newcomer_that_sleeps() {
 
 /// The same, where the author, the member, and whoever removes it are three.
 fn removed_by_a_third() {
-    let engine = engine(1, 4);
-    let (group, mut members) = group_of(&engine, 1);
-    let mut all = group.broadcaster();
-    all.send(Arc::new(1)).unwrap();
-    engine.run_until_idle();
-    let mut member = members.pop().unwrap();
+    let (group, mut member, mut all) = begun(1);
     let address = member.address();
     let reader = thread::spawn(move || {
         take(&mut member, 1);
@@ -312,12 +314,7 @@ fn removed_by_a_third() {
 
 /// A member reads, and goes: its slot is used again when it has read.
 fn member_that_reads_and_goes() {
-    let engine = engine(1, 4);
-    let (group, mut members) = group_of(&engine, 1);
-    let mut all = group.broadcaster();
-    all.send(Arc::new(1)).unwrap();
-    engine.run_until_idle();
-    let mut member = members.pop().unwrap();
+    let (_group, mut member, mut all) = begun(1);
     let reader = thread::spawn(move || {
         // Forgotten: nothing but its going says that it has done with the slot.
         if let Ok(value) = member.try_recv_ref() {
@@ -369,14 +366,7 @@ fn author_that_waits_hears_of_a_newcomer() {
 
 /// A member reads the second message: the slot of the first is used again, which it has read before.
 fn member_that_reads_on() {
-    let engine = engine(2, 4);
-    let (group, mut members) = group_of(&engine, 1);
-    let mut all = group.broadcaster();
-    for value in [1, 2] {
-        all.send(Arc::new(value)).unwrap();
-    }
-    engine.run_until_idle();
-    let mut member = members.pop().unwrap();
+    let (_group, mut member, mut all) = begun(2);
     let reader = thread::spawn(move || {
         take(&mut member, 2);
         member
