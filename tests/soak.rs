@@ -26,6 +26,8 @@
 mod author;
 #[path = "soak/crowd.rs"]
 mod crowd;
+#[path = "soak/stages.rs"]
+mod stages;
 
 use std::collections::HashMap;
 use std::env;
