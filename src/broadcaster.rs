@@ -175,7 +175,8 @@ impl<T: Clone + Send + Sync + 'static> Clone for Broadcaster<T> {
 impl<T: Send + 'static> Drop for Broadcaster<T> {
     fn drop(&mut self) {
         // First, so that whoever joins is known to the dispatcher before it sees the end.
-        self.group.remove_lane(self.author.producer.lane());
+        let producer = &self.author.producer;
+        self.group.remove_lane(producer.lane(), producer.tail() > 0);
         self.author.producer.end();
         self.author.announce_end();
     }

@@ -144,6 +144,10 @@ impl<T: Send + 'static> Forwarder<T> {
     ///
     /// If the number is not above what this forwarder has come to, or has been given to this receiver by another, or
     /// if the receiver is gone; the value comes back, and nothing has changed.
+    ///
+    /// # Panics
+    ///
+    /// To a group, as [`Broadcaster::send`](crate::Broadcaster::send).
     pub fn forward(&mut self, seq: Seq, value: T) -> Result<(), ForwardError<T>> {
         let mut refused = self.place(seq, value)?;
         while let Some(value) = refused {
@@ -344,7 +348,7 @@ impl<T: Send + 'static> Drop for Forwarder<T> {
             }
             To::All(group) => {
                 // First, so that whoever joins is known to the dispatcher before it sees the end.
-                group.remove_lane(self.producer.lane());
+                group.remove_lane(self.producer.lane(), self.producer.tail() > 0);
                 self.producer.end();
                 group.prune();
             }

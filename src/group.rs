@@ -267,10 +267,19 @@ impl<T: Send + 'static> Group<T> {
         self.circle.shared.kick_for(listed);
     }
 
-    /// A lane ends: no member joins it any more. Those who have places there keep them until they have read all.
-    pub(crate) fn remove_lane(&self, lane: &Arc<Lane<T>>) {
+    /// A lane ends: no member joins it any more. Those who have places there keep them until they have read all; if
+    /// it never spoke, nobody is told of its end, and the places are given up here.
+    pub(crate) fn remove_lane(&self, lane: &Arc<Lane<T>>, spoke: bool) {
         let mut lists = self.circle.lists.lock();
         lists.lanes.retain(|known| !Arc::ptr_eq(&known.lane, lane));
+        if !spoke {
+            for Member { port, places, .. } in &mut lists.members {
+                for place in places.extract_if(.., |place| Arc::ptr_eq(&place.lane, lane.state())) {
+                    place.tap.finish();
+                    port.withdraw(place.key);
+                }
+            }
+        }
         lists.forget_done();
     }
 

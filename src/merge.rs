@@ -385,6 +385,10 @@ impl<M: 'static> Merge<M> {
             self.lineup.mind(step, found.is_some(), &shared, &parker);
             found
         });
+        if found.is_err() {
+            // They stand in nobody's lists any more.
+            self.lineup.mind(Step::Look, true, &shared, &parker);
+        }
         found.map_err(|unfinished| match unfinished {
             Unfinished::Timeout => RecvTimeoutError::Timeout,
             Unfinished::Poisoned => RecvTimeoutError::Closed,

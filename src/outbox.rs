@@ -64,6 +64,8 @@ pub struct Outbox {
     limit: u64,
     /// By the number of the target.
     targets: Vec<Slot>,
+    /// How many of them are removed.
+    vacant: usize,
     crowds: Vec<CrowdSlot>,
 }
 
@@ -73,7 +75,7 @@ impl Outbox {
         shared.rings.add(&ring);
         shared.announce(Change::Outbox { ring: ring.clone() });
         let limit = ring.capacity();
-        Self { shared, ring, tail: 0, limit, targets: Vec::new(), crowds: Vec::new() }
+        Self { shared, ring, tail: 0, limit, targets: Vec::new(), vacant: 0, crowds: Vec::new() }
     }
 
     /// Adds a receiver. One that is a target already stays the same target.
@@ -118,7 +120,8 @@ impl Outbox {
 
     /// A number for another target.
     fn free_index(&self) -> Result<u16, AddressError> {
-        let free = self.targets.iter().position(|slot| slot.removed && slot.lane.is_released());
+        let is_free = |slot: &Slot| slot.removed && slot.lane.is_released();
+        let free = if self.vacant > 0 { self.targets.iter().position(is_free) } else { None };
         let index = free.unwrap_or(self.targets.len());
         if index >= TARGETS_MAX { Err(AddressError::TooMany) } else { Ok(index as u16) }
     }
@@ -132,7 +135,10 @@ impl Outbox {
         let id = unique();
         let slot = Slot { id, lane: Box::new(lane), removed: false, of_group };
         match self.targets.get_mut(usize::from(index)) {
-            Some(free) => *free = slot,
+            Some(free) => {
+                *free = slot;
+                self.vacant -= 1;
+            }
             None => self.targets.push(slot),
         }
         Target { index, id, of: PhantomData }
@@ -227,6 +233,7 @@ impl Outbox {
         let Some(lane) = find(&mut self.targets, target) else { return false };
         lane.end();
         self.targets[usize::from(target.index)].removed = true;
+        self.vacant += 1;
         self.shared.announce(Change::TargetEnd { ring: self.ring.clone(), target: target.index });
         true
     }

@@ -291,10 +291,12 @@ impl<T: Send + 'static> Receiver<T> {
         let parker = port.inbox.parker();
         if shared.follows() {
             // What holds up a message may be another forwarder's silence, to whomever it forwards.
-            let step = |step| look.step(step, Look::for_run);
-            return finish(shared.wait_for_clock(parker, deadline, step));
+            let found =
+                shared.wait_for_clock(parker, deadline, |step| look.step(step, Look::for_run));
+            return finish(look.end_wait(found));
         }
-        finish(shared.wait(parker, deadline, pace, |step| look.step(step, Look::for_run)))
+        let found = shared.wait(parker, deadline, pace, |step| look.step(step, Look::for_run));
+        finish(look.end_wait(found))
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<T>, RecvTimeoutError> {
@@ -305,7 +307,7 @@ impl<T: Send + 'static> Receiver<T> {
         let parker = port.inbox.parker();
         let found =
             shared.wait_for_clock(parker, deadline, |step| look.step(step, Look::for_event));
-        finish(found)
+        finish(look.end_wait(found))
     }
 }
 

@@ -132,7 +132,10 @@ impl Core {
             // Nobody will tell the author of the room.
             self.authors.push(id);
         }
-        self.hand_out(members, range);
+        // Of one that never spoke nobody knows.
+        if self.sources[id].stamped > 0 {
+            self.hand_out(members, range);
+        }
         if range.last {
             for member in std::mem::take(members) {
                 self.let_go_of(id, member.to.port);

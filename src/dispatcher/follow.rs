@@ -266,7 +266,7 @@ impl Core {
         let run = Run { key: 0, len: 0, first_seq: *seq, mask: 0, last: true };
         match &forwarding.to {
             // One that never spoke is unknown to its receiver; its author has withdrawn it.
-            Audience::One(_) if source.stamped == 0 => {}
+            _ if source.stamped == 0 => {}
             Audience::One(Destination { port, key }) => {
                 ports[*port].write_or_spill(Run { key: *key, ..run }, false);
                 ports[*port].touch(*port, touched);

@@ -241,7 +241,12 @@ impl Core {
             self.end_source(to.port);
         }
         for member in target.fan.map_or_else(Vec::new, |fan| fan.members) {
-            self.end_of(id, member, target.stamped);
+            if target.stamped > 0 {
+                self.end_of(id, member, target.stamped);
+            } else {
+                // As for a lane: its author has given up the places.
+                self.let_go_of(id, member.to.port);
+            }
         }
         target.lane.release();
     }

@@ -13,6 +13,7 @@
 //! it is: all lanes to members of one group have one place to sleep.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -413,15 +414,22 @@ impl Outbox {
     fn renew<T: Send + 'static>(&mut self, group: GroupTarget<T>) -> Result<(), Reason> {
         let crowd = self.crowd(group)?;
         let (parker, now) = (crowd.parker.clone(), crowd.group.ordered());
-        let mut known = std::mem::take(&mut crowd.members);
+        let mut known = VecDeque::from(std::mem::take(&mut crowd.members));
         let mut members = Vec::with_capacity(now.len());
+        let mut result = Ok(());
         for (ordinal, address) in &now {
             let port = &address.port;
+            // Both lists are in the order of joining, so what is looked for stands in front, but for those who have
+            // left.
             let at = known.iter().position(|member| Arc::ptr_eq(&member.port, port));
-            let target = match at {
-                Some(at) => known.swap_remove(at).target,
+            let target = match at.and_then(|at| known.remove(at)) {
+                Some(member) => member.target,
                 None => match self.open_lane(address, parker.clone(), true) {
                     Ok(target) => target,
+                    Err(AddressError::TooMany) => {
+                        result = Err(Reason::TooMany);
+                        break;
+                    }
                     // One that has gone by now is no member.
                     Err(_) => continue,
                 },
@@ -433,7 +441,7 @@ impl Outbox {
             self.remove(member.target);
         }
         self.crowd(group)?.members = members;
-        Ok(())
+        result
     }
 }
 

@@ -89,7 +89,7 @@ impl<T: Send + 'static> AnyLane for TargetLane<T> {
             Readers::One { port, key } => port.end_lane(&mut self.producer, *key),
             Readers::All(group) => {
                 // First, so that whoever joins is known to the dispatcher before it sees the end.
-                group.remove_lane(self.producer.lane());
+                group.remove_lane(self.producer.lane(), self.producer.tail() > 0);
                 self.producer.end();
             }
         }

@@ -274,6 +274,17 @@ impl<T: Send + 'static> Look<T> {
         Seq::new(self.shared.board().clock.now())
     }
 
+    /// A wait has ended: it stands in nobody's list any more.
+    pub(super) fn end_wait<R, E>(&mut self, found: Result<R, E>) -> Result<R, E> {
+        if let Some(ties) = &mut self.ties
+            && found.is_err()
+        {
+            let parker = self.reader.inbox().parker();
+            ties.step(Step::Look, true, &self.shared, parker);
+        }
+        found
+    }
+
     /// A step of a wait.
     #[inline]
     pub(super) fn step<R>(
