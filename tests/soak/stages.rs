@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use mainspring::{
     Engine, Event, Follower, Forwarder, Group, GroupTarget, Merge, Outbox, Receiver, TrySendError,
+    parts,
 };
 use parking_lot::Mutex;
 
@@ -249,7 +250,12 @@ fn stages_keep_every_promise() {
 
 fn stages(capacity: usize, inbox: usize, count: u64, dice: &mut Dice) {
     let (there, handled) = (Arc::new(()), AtomicU64::new(0));
-    let engine = Engine::builder().capacity(capacity).inbox(inbox).build().unwrap();
+    let mut builder = Engine::builder().capacity(capacity).inbox(inbox);
+    // In one round of two lanes go cold as soon as they are silent.
+    if dice.below(2) == 0 {
+        builder = parts::cold_at_once(builder);
+    }
+    let engine = builder.build().unwrap();
     let follower = Follower::builder().capacity(capacity).inbox(inbox).build().unwrap();
     let (shards, news, down) = (engine.group(), engine.group(), follower.group());
     let [first, second] = [shards.subscribe(), shards.subscribe()];
@@ -264,8 +270,8 @@ fn stages(capacity: usize, inbox: usize, count: u64, dice: &mut Dice) {
         let to = [&log, &audits[0], &audits[1]].map(|rx| out.add(&rx.address()).unwrap());
         (out, groups, to)
     });
-    let parts = [first, second, log, first_news];
-    let merge = Merge::new(parts).unwrap_or_else(|_| panic!("of one engine"));
+    let merge =
+        Merge::new([first, second, log, first_news]).unwrap_or_else(|_| panic!("of one engine"));
     let (busy, shared) = (AtomicUsize::new(AUTHORS), Mutex::new(Tally::default()));
     let (sent, [merged, news_behind], forwarded) = thread::scope(|scope| {
         let (engine, follower, shards, news, down) = (&engine, &follower, &shards, &news, &down);

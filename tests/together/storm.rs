@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::Dice;
 use mainspring::{
     Broadcaster, Drive, Engine, Group, GroupTarget, Outbox, Progress, Receiver, Sender, Target,
+    parts,
 };
 
 /// Ways of an outbox to a group; two of them are two ways to one receiver.
@@ -83,7 +84,10 @@ impl Storm {
     fn new(seed: u64, ways: bool, hooked: bool) -> Self {
         let mut dice = Dice(seed);
         let sizes = (1 << dice.below(4), 1 << dice.below(4));
-        let engine = Engine::builder().capacity(sizes.0).inbox(sizes.1);
+        let mut engine = Engine::builder().capacity(sizes.0).inbox(sizes.1);
+        if dice.below(3) == 0 {
+            engine = parts::cold_at_once(engine);
+        }
         // Whoever calls the hook holds no lock: it does what there is to do.
         let inside: Arc<OnceLock<(Engine, Vec<Group<u64>>)>> = Arc::default();
         let hook = inside.clone();
