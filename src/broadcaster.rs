@@ -35,7 +35,8 @@ pub struct Broadcaster<T: Send + 'static> {
     group: Group<T>,
 }
 
-/// The member that holds up a broadcaster, or will be the first to. Made by [`Broadcaster::slowest`].
+/// The member that is furthest behind a broadcaster: what holds it up, if anything does. Made by
+/// [`Broadcaster::slowest`].
 pub struct Slowest<T> {
     /// Which it is.
     pub member: Address<T>,
@@ -128,7 +129,9 @@ impl<T: Send + 'static> Broadcaster<T> {
         self.author.stamped()
     }
 
-    /// The member that has received least of what this has sent; none if there is no member.
+    /// The member that has received least of what this has sent; none if there is no member. It knows what this
+    /// very broadcaster has sent, not its clones: ask the one that sends, when [`send_timeout`](Self::send_timeout)
+    /// has run out. One with 0 [`behind`](Slowest::behind) is not slow.
     pub fn slowest(&self) -> Option<Slowest<T>> {
         let (tap, head) = self.author.producer.slowest()?;
         let member = self.group.member_at(&tap)?;

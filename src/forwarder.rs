@@ -142,8 +142,10 @@ impl<T: Send + 'static> Forwarder<T> {
     ///
     /// # Errors
     ///
-    /// If the number is not above what this forwarder has come to, or has been given to this receiver by another, or
-    /// if the receiver is gone; the value comes back, and nothing has changed.
+    /// If the number is not above what this forwarder has come to ([`Falling`](ForwardReason::Falling), or
+    /// [`Late`](ForwardReason::Late) if it was settled before it joined), or has been given to this receiver by
+    /// another ([`Duplicate`](ForwardReason::Duplicate)), or if the receiver is gone
+    /// ([`Closed`](ForwardReason::Closed)); the value comes back, and nothing has changed.
     ///
     /// # Panics
     ///

@@ -1,6 +1,4 @@
 //! For those who come from clocked-dispatch: each of its public items, what stands for it here, and what differs.
-//!
-//! The text is in `from_clocked_dispatch.md`, for the rows of a table are long.
 
 #![doc = include_str!("from_clocked_dispatch.md")]
 

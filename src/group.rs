@@ -111,6 +111,9 @@ impl<T: Send + 'static> Group<T> {
 
     /// A new receiver, which is a member from the beginning: [`joined_at`](Receiver::joined_at) is when it joined
     /// the group, too.
+    ///
+    /// For one with a name or sizes of its own, make a receiver ([`Options`](crate::Options)), and let it
+    /// [`join`](Self::join).
     pub fn subscribe(&self) -> Receiver<T> {
         let Circle { shared, name, capacity, inbox, .. } = &*self.circle;
         let (port, receiver) = Receiver::make(shared.clone(), name.clone(), *capacity, *inbox);
@@ -157,6 +160,10 @@ impl<T: Send + 'static> Group<T> {
 
     /// Ends a membership: the receiver gets what was numbered before, and no more of the group. False if it is no
     /// member.
+    ///
+    /// What an outbox has sent to it alone (by key, by turn) it still receives, but of what went to all only what
+    /// had its number: so it may miss a message to all and yet get one that was sent to it alone after that.
+    /// Whoever must rule this out waits for the outbox first ([`Outbox::stamped`](crate::Outbox::stamped)).
     pub fn leave(&self, member: &Address<T>) -> bool {
         self.part(member, false)
     }

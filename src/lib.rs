@@ -49,7 +49,7 @@
 //! - **O4, increasing**: a receiver sees strictly increasing numbers; a clock that it is told exceeds all it was
 //!   told before.
 //! - **O5, clock safety**: a receiver that is told [`Event::Clock`]`(t)` has received every message numbered up to
-//!   t that was addressed to it after it joined.
+//!   t that was addressed to it when it was numbered, after it joined.
 //!
 //! *Not* promised: an order between two handles that coordinate outside of the engine, even on one thread.
 //! [`Sender::send_stamped`] returns once the message has its number, so whoever is told afterwards sends later. And

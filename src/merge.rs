@@ -24,9 +24,8 @@ use lineup::{Lineup, Sight};
 ///
 /// A message with number n comes when no lower number can come any more: when the clock has come to n and everything
 /// below it that was meant for one of the receivers has been received. Numbers strictly increase, and a clock that is
-/// told exceeds all that was told before, as with a single receiver (but see [`merge`](Self::merge)).
-///
-/// A broadcast to several of its receivers comes once for each, with the one number that it has.
+/// told exceeds all that was told before, as with a single receiver (but see [`merge`](Self::merge)); only a broadcast
+/// to several of its receivers comes once for each, with the same number.
 ///
 /// It closes when all of them have. If one of them is [behind](Receiver::behind) others, the whole stream waits for
 /// them when it comes to that one's message; no clock goes beyond them.

@@ -20,8 +20,9 @@ use crate::address::{Address, Outlet};
 use crate::author::check_closed;
 use crate::batch::{Way, send_batch};
 use crate::board::Change;
-use crate::drive::Shared;
-use crate::error::{AddressError, Reason, SendBatchError, SendError, TrySendError};
+use crate::clock::Seq;
+use crate::drive::{Shared, Step};
+use crate::error::{AddressError, Reason, SendBatchError, SendError, StampedError, TrySendError};
 use crate::order::{OrderRing, TARGETS_MAX};
 use crate::park::Parker;
 use crate::ring::Lane;
@@ -236,6 +237,25 @@ impl Outbox {
         self.vacant += 1;
         self.shared.announce(Change::TargetEnd { ring: self.ring.clone(), target: target.index });
         true
+    }
+
+    /// Waits until everything that was sent has its number. Returns the last of these numbers; where the last
+    /// messages were to a receiver that has gone, which take none, perhaps a higher one.
+    ///
+    /// # Errors
+    ///
+    /// If nothing was sent, or the engine is closed.
+    pub fn stamped(&mut self) -> Result<Seq, StampedError> {
+        if self.tail == 0 {
+            return Err(StampedError::NothingSent);
+        }
+        let (state, clock) = (self.ring.state(), &self.shared.board().clock);
+        let stamped = || state.number_of(self.tail).filter(|&number| clock.now() >= number);
+        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
+            Step::Look => stamped(),
+            Step::Arm => None,
+        });
+        number.map(Seq::new).map_err(|_| StampedError::Closed)
     }
 
     /// Messages of this outbox that have no number yet, as of some moment during the call.

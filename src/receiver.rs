@@ -34,9 +34,9 @@ pub(crate) use part::Part;
 
 /// Receives messages in the order of their numbers, and can read the clock on them.
 ///
-/// It closes when the last of its sources (senders, and outboxes that added it) has gone, never before its first;
-/// it then yields what was sent, and after that `Closed` for ever. Dropping it drops what it has not received, and
-/// tells its sources; nobody who sends elsewhere is disturbed.
+/// It closes when the last of its sources (senders, broadcasters of its groups, and outboxes that added it) has
+/// gone, never before its first; it then yields what was sent, and after that `Closed` for ever. Dropping it drops
+/// what it has not received, and tells its sources; nobody who sends elsewhere is disturbed.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -237,7 +237,8 @@ impl<T: Send + 'static> Receiver<T> {
     }
 
     /// Messages that it will never receive, because it was removed from a group before it had
-    /// ([`Group::remove`](crate::Group::remove)).
+    /// ([`Group::remove`](crate::Group::remove)). Counted when it next asks for something; what had no number when
+    /// it was removed does not count.
     pub fn missed(&self) -> u64 {
         self.port.missed()
     }

@@ -59,7 +59,7 @@ pub struct ReceiverStats {
     pub name: Option<Box<str>>,
     /// Messages that it has received.
     pub received: u64,
-    /// Messages that it will not receive, because it was removed from a group before it had.
+    /// Messages that it will not receive, because it was removed from a group before it had; as far as it has noticed.
     pub missed: u64,
     /// Messages that were sent to it and not received.
     pub depth: u64,

@@ -7,7 +7,9 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
-use mainspring::{AddressError, Engine, Reason, Receiver, Seq, TrySendError};
+use mainspring::{
+    AddressError, Engine, Reason, Receiver, RecvError, Seq, StampedError, TrySendError,
+};
 use support::{Drops, to_the_end, until_kicked_since};
 
 fn values<T: Send + 'static>(receiver: &mut Receiver<T>) -> Vec<T> {
@@ -218,6 +220,57 @@ fn what_an_ended_outbox_leaves_to_full_inboxes_is_received_in_order() {
         all.extend(received.into_iter().map(|(_, value)| value));
     }
     assert_eq!(all.len(), 60);
+}
+
+#[test]
+fn an_outbox_waits_for_the_numbers_of_what_it_has_sent() {
+    to_the_end(|| {
+        let engine = Engine::builder().inbox(1).build().unwrap();
+        let group = engine.group();
+        let mut member = group.subscribe();
+        let mut alone = engine.receiver();
+        let mut out = engine.outbox();
+        let (to, to_alone) = (out.add_group(&group).unwrap(), out.add(&alone.address()).unwrap());
+        assert_eq!(out.stamped(), Err(StampedError::NothingSent));
+        let reader = thread::spawn(move || while alone.recv().is_ok() {});
+        let mut count = 0;
+        for value in 0..200 {
+            out.send_all(to, value).unwrap();
+            out.send(to_alone, value).unwrap();
+            out.send_keyed(to, &value, value).unwrap();
+            // Its inbox has no room for all of them.
+            while member.try_recv().is_ok() {
+                count += 1;
+            }
+            if value % 10 == 9 {
+                let due = 2 * (value + 1) as usize - count;
+                let reading = thread::spawn(move || {
+                    for _ in 0..due {
+                        member.recv().unwrap();
+                    }
+                    member
+                });
+                assert_eq!(out.stamped(), Ok(Seq::new(3 * (value + 1))));
+                member = reading.join().unwrap();
+                count += due;
+            }
+        }
+        drop(out);
+        count += values(&mut member).len();
+        assert_eq!(count, 400);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn an_outbox_is_a_source_of_the_members_from_the_beginning() {
+    let engine = Engine::new();
+    let group = engine.group::<u8>();
+    let mut member = group.subscribe();
+    let mut out = engine.outbox();
+    out.add_group(&group).unwrap();
+    drop(out);
+    assert_eq!(member.recv(), Err(RecvError));
 }
 
 #[test]

@@ -80,7 +80,8 @@ impl Core {
         }
         let source = &self.sources[id];
         if source.stamped != before {
-            // The words are free again.
+            // For an author that waits for its numbers. Then the words are free again.
+            source.state().stamp(source.stamped, self.seq);
             source.state().advance(source.stamped);
             self.authors.push(id);
         }

@@ -16,7 +16,8 @@ pub enum ForwardReason {
         /// What this forwarder has come to.
         last: Seq,
     },
-    /// The number is not above `settled`, which was settled, or bound to be, when this forwarder joined.
+    /// The number is not above `settled`, which was settled, or bound to be, when this forwarder joined. Only until
+    /// it has forwarded or advanced: after that it is `Falling`.
     Late {
         /// How far everything was settled, or bound to be.
         settled: Seq,

@@ -97,11 +97,12 @@ enum Pick {
 }
 
 impl Outbox {
-    /// Adds a group, to whose members it can then send. It is a source of those that it has sent to alone, and of
-    /// all once it has sent to all.
+    /// Adds a group, to whose members it can then send. It is a source of those who are members now, and of later
+    /// ones with its next message to the group.
     ///
-    /// A member that leaves the group keeps what was sent to it; this outbox is no source of it any more with its next
-    /// message to the group.
+    /// A member that leaves the group keeps what was sent to it alone; this outbox is no source of it any more with
+    /// its next message to the group. To a group without members [`send_all`](Self::send_all) is no error (the
+    /// message has its number, and is gone), to one of them is.
     ///
     /// # Errors
     ///
@@ -130,6 +131,8 @@ impl Outbox {
             Some(free) => *free = slot,
             None => self.crowds.push(slot),
         }
+        // Whoever cannot be reached for want of room is told to whoever sends.
+        self.refresh(target).ok();
         Ok(target)
     }
 
