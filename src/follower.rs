@@ -22,7 +22,7 @@ pub use group::FollowerGroup;
 /// Delivers messages in the order of the numbers that they already have, on a clock of its own.
 ///
 /// For whoever takes part in an order that is given elsewhere: a thread that has received messages from an
-/// [`Engine`](crate::Engine) (or another follower) passes them on with their numbers, and tells by
+/// [`Engine`] (or another follower) passes them on with their numbers, and tells by
 /// [`advance`](Forwarder::advance) how far it has come when there is nothing to pass on. What several such threads
 /// forward comes out in the one order again.
 ///
