@@ -2,7 +2,7 @@
 //! is read everyone agrees that it is.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use crate::Dice;
 use mainspring::{
@@ -78,7 +78,11 @@ struct Storm {
     sizes: (usize, usize),
     /// An outbox may reach a receiver by several ways.
     ways: bool,
+    inside: Inside,
 }
+
+/// What the hook has in its hands: taken from it in the end, for an engine keeps its hook.
+type Inside = Arc<Mutex<Option<(Engine, Vec<Group<u64>>)>>>;
 
 impl Storm {
     fn new(seed: u64, ways: bool, hooked: bool) -> Self {
@@ -89,12 +93,12 @@ impl Storm {
             engine = parts::cold_at_once(engine);
         }
         // Whoever calls the hook holds no lock: it does what there is to do.
-        let inside: Arc<OnceLock<(Engine, Vec<Group<u64>>)>> = Arc::default();
+        let inside: Inside = Arc::default();
         let hook = inside.clone();
         let busy = AtomicBool::new(false);
         let engine = engine
             .drive(Drive::manual(move || {
-                let Some((engine, groups)) = hook.get() else { return };
+                let Some((engine, groups)) = hook.lock().unwrap().clone() else { return };
                 if busy.swap(true, SeqCst) {
                     return;
                 }
@@ -113,10 +117,10 @@ impl Storm {
             .unwrap();
         let groups: Vec<_> = (0..2).map(|_| engine.group()).collect();
         if hooked {
-            inside.set((engine.clone(), groups.clone())).ok();
+            *inside.lock().unwrap() = Some((engine.clone(), groups.clone()));
         }
         let (ends, authors) = (Vec::new(), Vec::new());
-        Self { dice, engine, groups, ends, authors, next: 0, seed, sizes, ways }
+        Self { dice, engine, groups, ends, authors, next: 0, seed, sizes, ways, inside }
     }
 
     fn new_end(&mut self) {
@@ -322,4 +326,5 @@ pub(crate) fn storm(seed: u64, ways: bool, hooked: bool) {
         storm.fair_play();
         storm.settle();
     }
+    storm.inside.lock().unwrap().take();
 }
