@@ -71,11 +71,10 @@ pub(crate) struct Taps<T> {
     generation: AtomicU64,
 }
 
-// SAFETY: a value is moved in by the producer's thread and out by the consumer's, never used by two at once (I1:
-// the slots of the two sides are disjoint, and the positions that separate them are published with
-// Release/Acquire); so `T: Send` is enough. `slots` itself is written before the first publication only. Where
-// there are several consumers they use one value at once, by reference: only `shared`, which asks for `T: Sync`,
-// makes such a lane.
+// A lane that several read at once, by reference, is made by `shared` alone, which asks for `T: Sync`.
+//
+// SAFETY: a value is moved in by one thread and out by another, never used by two at once but as said above (I1, I4;
+// the positions that separate the sides are published with Release/Acquire). `slots` is written before all else.
 unsafe impl<T: Send> Send for Lane<T> {}
 // SAFETY: as above. Shared references reach slots only through the one Producer and the Consumers.
 unsafe impl<T: Send> Sync for Lane<T> {}

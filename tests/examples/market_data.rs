@@ -57,6 +57,7 @@ impl Feed<'_> {
                 self.publish(Quote { feed: self.number, nth, symbol, prices })?;
             }
             sent += BURST;
+            // The market's pace, no wait for anything.
             thread::sleep(Duration::from_millis(1));
         }
         Ok(sent)
@@ -122,6 +123,7 @@ impl Account {
             // A quote is here before the clock tells of it.
             let lag = clock.now().get().saturating_sub(self.last.get());
             self.lag = (lag, self.lag.1.max(lag));
+            // How slow this subscriber is.
             thread::sleep(rest);
         }
         (self.joined, self.missed) = (quotes.joined_at().unwrap_or_default(), quotes.missed());
@@ -186,6 +188,7 @@ pub(crate) fn run(time: Duration, out: &mut dyn Write) -> Result<bool, Box<dyn E
         ];
         let feeds = feeds.map(|feed| scope.spawn(move || feed.run(began + time)));
         while let Some(left) = time.checked_sub(began.elapsed()) {
+            // Until the next line of the display.
             thread::sleep(left.min(time / 2).min(Duration::from_secs(1)));
             show(clock.now(), &watched, out)?;
             if readers.len() == 4 {
