@@ -4,17 +4,21 @@
 //! with Release, and the lane's attention loaded from the same line. That is all, unless the lane is full or
 //! somebody asks for attention.
 
+mod task;
+
 use std::time::Duration;
 
 use crate::batch::{Way, send_batch};
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::drive::{Pace, Shared, Step, Unfinished};
+use crate::drive::{For, Shared, Step, Unfinished};
 use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
 use crate::lane::{GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::Producer;
 use crate::sync::{Arc, GATHER};
+pub(crate) use task::RoomWait;
+pub use task::{Sending, Stamping};
 
 /// One author's lane. The promises of its methods are those of [`Sender`](crate::Sender), which passes them on.
 pub(crate) struct Author<T> {
@@ -96,61 +100,68 @@ impl<T: Send + 'static> Author<T> {
             pushed => pushed,
         };
         pushed.map_err(SendError::closed)?;
-        producer.state().hold();
-        let numbered = self.publish_and_wait();
-        if !self.shared.is_poisoned() {
-            self.producer.state().let_go();
-        }
-        numbered.map_err(SendError::closed)
+        self.publish_held();
+        let state = self.producer.state();
+        let found = self.shared.wait(state.parker(), None, For::Stamp, |step| match step {
+            Step::Look => self.settled(),
+            Step::Arm => None,
+        });
+        self.end_holding(found.ok())
     }
 
     /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number.
-    fn publish_and_wait(&mut self) -> Result<Seq, T> {
-        let producer = &mut self.producer;
-        if producer.publish() & WANT != 0 {
-            self.shared.speak_up(producer.state());
+    fn publish_held(&self) {
+        let state = self.producer.state();
+        state.hold();
+        if self.producer.publish() & WANT != 0 {
+            self.shared.speak_up(state);
         }
+    }
+
+    /// What has become of the last value, which is held.
+    fn settled(&self) -> Option<Settled> {
+        let state = self.producer.state();
+        let clock = &self.shared.board().clock;
+        let number = state.number_of(self.producer.tail()).filter(|&number| clock.now() >= number);
+        number.map(Settled::Numbered).or_else(|| state.drained().map(Settled::Drained))
+    }
+
+    /// The end of a wait for the number of the last value, which is held; nothing was found if the engine is closed.
+    fn end_holding(&mut self, found: Option<Settled>) -> Result<Seq, SendError<T>> {
+        let producer = &mut self.producer;
         let tail = producer.tail();
-        let (state, clock) = (producer.state(), &self.shared.board().clock);
-        let stamped = || state.number_of(tail).filter(|&number| clock.now() >= number);
-        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
-            Step::Look => stamped().map(Ok).or_else(|| state.drained().map(Err)),
-            Step::Arm => None,
-        });
-        match number {
-            Ok(Ok(number)) => {
-                if state.is_gone() {
+        let numbered = match found {
+            Some(Settled::Numbered(number)) => {
+                if producer.state().is_gone() {
                     // Numbered, and never read: what the leaving receiver left alone is dropped here.
                     drop(producer.take_back(1));
                     producer.close();
                 }
-                Ok(Seq::new(number))
+                Ok(number)
             }
-            Ok(Err(head)) if head < tail => {
+            Some(Settled::Drained(head)) if head < tail => {
                 producer.close();
                 Err(producer.take_from(head, 1).pop().expect("the head is before the last value"))
             }
             // Drained with its number, which the receiver saw before it dropped the value.
-            Ok(Err(_)) => {
-                let number = state.number_of(tail);
-                Ok(Seq::new(number.expect("a held value without number is left alone")))
-            }
-            Err(_) => match state.number_of(tail) {
-                Some(number) => Ok(Seq::new(number)),
-                None => Err(producer.take_last()),
-            },
+            Some(Settled::Drained(_)) => Ok((producer.state().number_of(tail))
+                .expect("a held value without number is left alone")),
+            None => producer.state().number_of(tail).ok_or_else(|| producer.take_last()),
+        };
+        if !self.shared.is_poisoned() {
+            self.producer.state().let_go();
         }
+        numbered.map(Seq::new).map_err(SendError::closed)
     }
 
     pub(crate) fn stamped(&self) -> Result<Seq, StampedError> {
-        let producer = &self.producer;
-        let (state, tail) = (producer.state(), producer.tail());
+        let (state, tail) = (self.producer.state(), self.producer.tail());
         if tail == 0 {
             return Err(StampedError::NothingSent);
         }
         let clock = &self.shared.board().clock;
         let stamped = || state.number_of(tail).filter(|&number| clock.now() >= number);
-        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
+        let number = self.shared.wait(state.parker(), None, For::Stamp, |step| match step {
             Step::Look => {
                 stamped().map(Some).or_else(|| state.is_gone().then(|| state.number_of(tail)))
             }
@@ -186,6 +197,14 @@ impl<T: Send + 'static> Author<T> {
     }
 }
 
+/// What has become of a value that is held for its number.
+#[derive(Clone, Copy, Debug)]
+enum Settled {
+    Numbered(u64),
+    /// The receiver has left, and has drained to here.
+    Drained(u64),
+}
+
 /// Why there will be no room, or was none in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoom {
@@ -193,7 +212,10 @@ pub(crate) enum NoRoom {
     Closed,
 }
 
-/// A sender that waits for room looks so often for half a lane of it.
+/// How a sender waits for room.
+const ROOM: For = For::Message { pace: GATHER };
+
+/// It looks so often for half a lane of it.
 const PATIENT_LOOKS: u32 = 10;
 
 /// Waits until the lane has room. Everything pushed must have been published.
@@ -205,26 +227,45 @@ pub(crate) fn wait_for_room<T>(
 ) -> Result<(), NoRoom> {
     let parker = producer.lane().state().parker().clone();
     producer.state().stalls.count();
-    // At first only so much that it is worth going on: a little is full again at once, and each look takes the line of
-    // the head from the receiver. But whoever is about to sleep takes what there is.
-    let (mut looks, mut least) = (0, producer.lane().capacity() as u64 / 2);
-    let found = shared.wait(&parker, deadline, Pace(GATHER), |step| {
-        looks += 1;
-        if step == Step::Arm || looks > PATIENT_LOOKS {
-            least = 1;
-        }
-        match step {
-            Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
-            Step::Look => (producer.find_room() && producer.room() >= least).then_some(Ok(())),
-            Step::Arm => None,
-        }
-    });
+    let mut patience = Patience::new(producer.lane().capacity());
+    let found =
+        shared.wait(&parker, deadline, ROOM, |step| look_for_room(producer, &mut patience, step));
     found.unwrap_or_else(|unfinished| {
         Err(match unfinished {
             Unfinished::Timeout => NoRoom::Timeout,
             Unfinished::Poisoned => NoRoom::Closed,
         })
     })
+}
+
+/// How much room is worth going on. At first half a lane: a little is full again at once, and each look takes the line
+/// of the head from the receiver. But whoever is about to sleep takes what there is.
+struct Patience {
+    looks: u32,
+    least: u64,
+}
+
+impl Patience {
+    fn new(capacity: usize) -> Self {
+        Self { looks: 0, least: capacity as u64 / 2 }
+    }
+}
+
+/// A step of a wait for room.
+fn look_for_room<T>(
+    producer: &mut Producer<T>,
+    Patience { looks, least }: &mut Patience,
+    step: Step,
+) -> Option<Result<(), NoRoom>> {
+    *looks += 1;
+    if step == Step::Arm || *looks > PATIENT_LOOKS {
+        *least = 1;
+    }
+    match step {
+        Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
+        Step::Look => (producer.find_room() && producer.room() >= *least).then_some(Ok(())),
+        Step::Arm => None,
+    }
 }
 
 /// Acts on a lane's attention after a publication of `count` values; returns, in order, those that are ours again.

@@ -14,16 +14,18 @@ use crate::lane::LaneState;
 use crate::order::OrderRing;
 use crate::park::Parker;
 use crate::ready::ReadySet;
-use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 use crate::tap::Tap;
+use crate::waiters::Waiters;
 
 /// Everything that passes between the dispatcher and the ends of the engine.
 pub(crate) struct Board {
     pub(crate) topology: Topology,
     pub(crate) ready: ReadySet,
     pub(crate) clock: ClockCell,
-    pub(crate) waiters: ClockWaiters,
+    /// Those who sleep until the clock comes to a number, or moves at all.
+    pub(crate) waiters: Waiters,
 }
 
 impl Board {
@@ -33,7 +35,7 @@ impl Board {
             topology: Topology { promised: AtomicU64::new(seq), ..Topology::default() },
             ready: ReadySet::default(),
             clock: ClockCell::new(seq),
-            waiters: ClockWaiters::default(),
+            waiters: Waiters::default(),
         }
     }
 }
@@ -187,61 +189,5 @@ impl Topology {
     fn raise(&self) {
         // Relaxed: see `generation`.
         self.generation.fetch_add(1, Relaxed);
-    }
-}
-
-/// Those who sleep until the clock moves.
-///
-/// A pass that stamps something wakes them all, whether or not their number is reached; they look and arm again. So
-/// nobody's number is kept here.
-pub(crate) struct ClockWaiters {
-    /// Whether the list has anyone. Written under the list's lock.
-    armed: AtomicBool,
-    list: Mutex<Vec<Arc<Parker>>>,
-}
-
-impl Default for ClockWaiters {
-    /// With room for a few, so that the first to sleep need not allocate.
-    fn default() -> Self {
-        Self { armed: AtomicBool::new(false), list: Mutex::new(Vec::with_capacity(16)) }
-    }
-}
-
-impl ClockWaiters {
-    /// Adds a sleeper. To be followed by a heavy barrier and a last look.
-    pub(crate) fn add(&self, parker: &Arc<Parker>) {
-        let mut list = self.list.lock();
-        list.push(parker.clone());
-        // Relaxed: the heavy barrier orders it before the last look.
-        self.armed.store(true, Relaxed);
-    }
-
-    /// Takes a sleeper off, if it is still there.
-    pub(crate) fn remove(&self, parker: &Arc<Parker>) {
-        let mut list = self.list.lock();
-        if let Some(at) = list.iter().position(|listed| Arc::ptr_eq(listed, parker)) {
-            list.swap_remove(at);
-        }
-        // Relaxed: false only while the list is empty.
-        self.armed.store(!list.is_empty(), Relaxed);
-    }
-
-    /// Whether anyone sleeps. Meaningful after a light barrier.
-    #[inline]
-    pub(crate) fn is_armed(&self) -> bool {
-        // Relaxed: the barriers of both sides order it.
-        self.armed.load(Relaxed)
-    }
-
-    /// Wakes all who sleep; true if anyone did.
-    pub(crate) fn wake_all(&self) -> bool {
-        let mut list = self.list.lock();
-        // Relaxed: under the lock, with the list.
-        self.armed.store(false, Relaxed);
-        let mut woke = false;
-        for parker in list.drain(..) {
-            woke |= parker.wake();
-        }
-        woke
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::author::Author;
+use crate::author::{Author, Sending, Stamping};
 use crate::clock::Seq;
 use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
 use crate::group::Group;
@@ -88,6 +88,34 @@ impl<T: Send + 'static> Broadcaster<T> {
     /// As [`send`](Self::send).
     pub fn send_timeout(&mut self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.author.send_timeout(value, timeout)
+    }
+
+    /// As [`send`](Self::send), for a task: the future is ready when there is room. Dropping it before that drops the
+    /// value, which is not sent then; [`Sending::into_inner`] gives it back instead.
+    ///
+    /// # Errors
+    ///
+    /// If the engine is closed; the value comes back.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_async(&mut self, value: T) -> Sending<'_, T> {
+        self.author.send_async(value)
+    }
+
+    /// As [`send_stamped`](Self::send_stamped), for a task. Dropping the future before it is ready leaves the value
+    /// sent, if there was room for it; [`Stamping::into_inner`] tells.
+    ///
+    /// # Errors
+    ///
+    /// If the engine is closed; the value comes back.
+    ///
+    /// # Panics
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_stamped_async(&mut self, value: T) -> Stamping<'_, T> {
+        self.author.send_stamped_async(value)
     }
 
     /// Sends all values in order, published together where there is room for them together; waits for room.

@@ -11,10 +11,13 @@
 //! meanwhile, the releaser owes a kick. After a few of those it passes the baton to one whom it has just woken, or
 //! leaves the core free for a moment for those who kick, so that no caller is kept at work for others without end.
 //!
-//! There is one way to wait ([`wait`](Shared::wait)), for receivers, full senders and those who wait for the clock.
-//! The argument why nobody sleeps through what it waits for is in [`park`].
+//! There is one way to wait ([`wait`]), for receivers, full senders and those who wait for the clock. The argument why
+//! nobody sleeps through what it waits for is in [`park`](crate::park). What a dispatcher thread does is in [`thread`].
 
-use std::fmt;
+mod mode;
+mod thread;
+mod wait;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,68 +29,14 @@ use crate::dispatcher::{Core, Effects, Heat, Numbering};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
-use crate::park::{self, Deadline, Parker};
+use crate::park;
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
-use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed, PAUSES, YIELDS};
-
-/// Who runs the dispatcher.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub enum Drive {
-    /// Whoever needs progress: senders that wait, receivers that find nothing. The default.
-    #[default]
-    Callers,
-    /// Only [`Engine::pass`](crate::Engine::pass) and [`Engine::run_until_idle`](crate::Engine::run_until_idle).
-    /// Whatever else would run a pass calls the hook: "a pass is due". For tests, simulation and embedders with a
-    /// loop of their own. Made by [`Drive::manual`].
-    ///
-    /// Calls that wait (`recv`, a full `send`, `send_stamped`, `wait_for`) sleep until somebody passes: a program of
-    /// one thread uses the `try_` forms. A pass numbers each lane's messages together; in which order the lanes come
-    /// is not promised, so a script that needs an order over several targets uses an [`Outbox`](crate::Outbox).
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use mainspring::{Drive, Engine, TryRecvError};
-    /// let engine = Engine::builder().drive(Drive::manual(|| {})).build()?;
-    /// let (mut tx, mut rx) = engine.channel();
-    /// tx.send("later")?;
-    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty)); // nobody has passed
-    /// engine.run_until_idle();
-    /// assert_eq!(rx.try_recv(), Ok((1.into(), "later")));
-    /// # Ok(()) }
-    /// ```
-    Manual(Hook),
-}
-
-/// What is called when a pass is due.
-#[derive(Clone)]
-pub struct Hook(Arc<dyn Fn() + Send + Sync>);
-
-impl Drive {
-    /// Passes by hand; `hook` is called when one may be due: from any thread, and often (by joins, ends, looks that
-    /// find nothing, sends that somebody waits for). It may tell another thread, or run passes itself. It must not
-    /// panic: that goes on in whoever called, and may leave a join or a leave half done. One that keeps the engine
-    /// keeps it for ever: the engine keeps the hook.
-    pub fn manual(hook: impl Fn() + Send + Sync + 'static) -> Self {
-        Self::Manual(Hook(Arc::new(hook)))
-    }
-}
-
-impl fmt::Debug for Drive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Callers => "Callers",
-            Self::Manual(_) => "Manual",
-        })
-    }
-}
-
-impl fmt::Debug for Hook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hook")
-    }
-}
+use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed};
+pub use mode::{Drive, Driver, Hook, Idle};
+pub(crate) use thread::Handle;
+use thread::Staff;
+pub(crate) use wait::{Doze, For, Step, Unfinished};
 
 /// So many changes may be listed before those who make them slow down.
 const LISTED_MAX: usize = 1024;
@@ -97,6 +46,8 @@ pub(crate) struct Shared {
     core: CachePadded<Combine<Core>>,
     board: Arc<Board>,
     drive: Drive,
+    /// The dispatcher thread, if there is one.
+    staff: Staff,
     numbering: Numbering,
     /// Set by a holder that stops, for one whom it wakes.
     baton: AtomicBool,
@@ -116,31 +67,12 @@ pub(crate) struct Shared {
     pub(crate) inbox: usize,
 }
 
-/// What a waiting end is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Is it there?
-    Look,
-    /// It is about to sleep: ask those to speak up whom it wants to hear.
-    Arm,
-}
-
-/// How a wait begins: with so many looks, some pauses before each, until it runs a pass. Where messages come in crowds
-/// more gather meanwhile: a pass that finds few costs as much as one that finds many, and takes the lines of those who
-/// write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace(pub(crate) u32);
-
-impl Pace {
-    /// With a pass.
-    pub(crate) const EAGER: Self = Self(0);
-}
-
-/// How a wait ended without what was waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unfinished {
-    Timeout,
-    Poisoned,
+/// What has become of a pass's effects.
+struct Carried {
+    /// Another pass is due.
+    due: bool,
+    /// Somebody else makes it.
+    handed_over: bool,
 }
 
 impl Shared {
@@ -159,6 +91,7 @@ impl Shared {
             core: CachePadded::new(Combine::new(Core::new(board.clone(), start, heat, numbering))),
             board,
             drive,
+            staff: Staff::default(),
             numbering,
             baton: AtomicBool::new(false),
             kicks: AtomicU64::new(0),
@@ -225,13 +158,28 @@ impl Shared {
     #[inline]
     pub(crate) fn drive(&self) {
         match &self.drive {
-            Drive::Callers => {
-                if let Some(held) = self.core.try_hold() {
-                    self.run(held);
-                }
-            }
+            Drive::Callers => self.pass_if_free(),
+            Drive::Thread(_) if !self.staff.has_gone() => {}
+            Drive::Thread(_) => self.pass_if_free(),
             Drive::Manual(hook) => hook.0(),
         }
+    }
+
+    /// The same, also where a thread does it.
+    #[inline]
+    fn pass_if_free(&self) {
+        match &self.drive {
+            Drive::Manual(hook) => hook.0(),
+            _ => {
+                self.pass_once();
+            }
+        }
+    }
+
+    /// True if a pass did something.
+    #[inline]
+    fn pass_once(&self) -> bool {
+        self.core.try_hold().is_some_and(|held| self.run(held))
     }
 
     /// Makes sure that a full pass begins after this moment.
@@ -241,8 +189,15 @@ impl Shared {
         self.kicks.fetch_add(1, Relaxed);
         match &self.drive {
             Drive::Callers => {
-                if let Some(held) = self.core.kick() {
-                    self.run(held);
+                self.pass_by_hand();
+            }
+            Drive::Thread(_) => {
+                // Pairs with the heavy barriers of the thread, when it goes to sleep, and when it goes.
+                light!("drive.kick.light");
+                if self.staff.has_gone() {
+                    self.pass_by_hand();
+                } else {
+                    self.staff.rouse();
                 }
             }
             Drive::Manual(hook) => hook.0(),
@@ -266,10 +221,11 @@ impl Shared {
             let mut effects = self.pass(&mut held);
             did |= effects.stamped > 0 || effects.again;
             let kicked = held.release();
-            let due = effects.again || kicked;
             // With passes by hand nobody else would take it.
-            let hand_over = due && passes >= EXTRA_PASSES && matches!(self.drive, Drive::Callers);
-            if self.carry_out(&mut effects, hand_over) || !due {
+            let last = passes >= EXTRA_PASSES && !matches!(self.drive, Drive::Manual(_));
+            let due = effects.again || kicked;
+            let Carried { due, handed_over } = self.carry_out(&mut effects, due, last);
+            if handed_over || !due {
                 break;
             }
             if passes >= EXTRA_PASSES {
@@ -286,7 +242,10 @@ impl Shared {
 
     #[cold]
     fn tell_of_clock(&self) {
-        self.board.waiters.wake_all();
+        if self.board.waiters.wake(self.board.clock.now()).left {
+            // Those who sleep on want the next message to be heard of.
+            self.kick();
+        }
     }
 
     /// One pass.
@@ -355,8 +314,10 @@ impl Shared {
         Some(found.unwrap_or(false))
     }
 
-    /// Wakes whom a pass has found. With `hand_over` one of them is asked to go on passing: true if one will.
-    fn carry_out(&self, effects: &mut Effects, hand_over: bool) -> bool {
+    /// Wakes whom a pass has found. If another pass is `due`, and this was the `last` of the caller's, a thread among
+    /// them is asked to go on.
+    fn carry_out(&self, effects: &mut Effects, mut due: bool, last: bool) -> Carried {
+        let hand_over = last && (due || effects.clock_moved);
         if hand_over {
             // Release: pairs with `take_baton`: the kick of whoever takes it comes after our release of the core.
             // By swap, as there.
@@ -367,10 +328,15 @@ impl Shared {
             woke |= parker.wake();
         }
         if effects.clock_moved {
-            woke |= self.board.waiters.wake_all();
+            let woken = self.board.waiters.wake(self.board.clock.now());
+            woke |= woken.thread;
+            // Those who sleep on want the next message to be heard of: a pass that stamps nothing sees to it.
+            due |= woken.left;
+            woke |= hand_over && !woke && woken.left && self.board.waiters.wake_first();
         }
-        // Relaxed: nobody woken, so we go on ourselves, unless somebody has taken the baton all the same.
-        hand_over && (woke || !self.baton.swap(false, Relaxed))
+        // Relaxed: no thread woken, so we go on ourselves, unless somebody has taken the baton all the same.
+        let handed_over = hand_over && ((woke && due) || !self.baton.swap(false, Relaxed));
+        Carried { due, handed_over }
     }
 
     /// Whoever has slept or been about to may have been asked to go on passing.
@@ -386,105 +352,13 @@ impl Shared {
         self.core.kick().is_some_and(|held| self.run(held))
     }
 
-    /// Waits until `end(Step::Look)` finds something: a few pauses, a few yields with a pass each, then asleep.
-    ///
-    /// # Errors
-    ///
-    /// When the deadline has passed, or the engine is poisoned.
-    pub(crate) fn wait<R>(
-        &self,
-        parker: &Parker,
-        deadline: Option<Deadline>,
-        pace: Pace,
-        mut end: impl FnMut(Step) -> Option<R>,
-    ) -> Result<R, Unfinished> {
-        if let Some(found) = self.poll(pace, &mut end) {
-            return Ok(found);
-        }
-        loop {
-            parker.arm();
-            end(Step::Arm);
-            // Pairs with the light barriers of all who publish: they see us armed, or the last look sees it.
-            heavy!("wait.heavy");
-            self.kick();
-            let found = end(Step::Look);
-            if found.is_some() || self.is_poisoned() {
-                parker.disarm();
-                self.take_baton();
-                return found.ok_or(Unfinished::Poisoned);
-            }
-            let in_time = parker.sleep(deadline);
-            if !in_time {
-                parker.disarm();
-            }
-            self.take_baton();
-            if let Some(found) = end(Step::Look) {
-                return Ok(found);
-            }
-            if !in_time || deadline.is_some_and(Deadline::has_passed) {
-                return Err(Unfinished::Timeout);
-            }
-        }
-    }
-
-    /// The part of a wait that does not sleep. With passes by hand there is nothing to be gained by it.
-    fn poll<R>(&self, pace: Pace, end: &mut impl FnMut(Step) -> Option<R>) -> Option<R> {
-        if let Drive::Manual(_) = self.drive {
-            return end(Step::Look);
-        }
-        for _ in 0..pace.0 {
-            (0..4).for_each(|_| sync::pause());
-            if let Some(found) = end(Step::Look) {
-                return Some(found);
-            }
-        }
-        for round in 0..PAUSES + YIELDS {
-            self.drive();
-            if let Some(found) = end(Step::Look) {
-                return Some(found);
-            }
-            if round < PAUSES {
-                (0..1 << round).for_each(|_| sync::pause());
-            } else {
-                sync::yield_now();
-            }
-        }
-        None
-    }
-
-    /// As [`wait`](Self::wait), for what the clock tells: woken also when it moves.
-    pub(crate) fn wait_for_clock<R>(
-        &self,
-        parker: &Arc<Parker>,
-        deadline: Option<Deadline>,
-        mut end: impl FnMut(Step) -> Option<R>,
-    ) -> Result<R, Unfinished> {
-        let waiters = &self.board.waiters;
-        let mut listed = false;
-        let result = self.wait(parker, deadline, Pace::EAGER, |step| {
-            if step == Step::Arm {
-                if listed {
-                    // Woken by something else, it may still stand there.
-                    waiters.remove(parker);
-                }
-                waiters.add(parker);
-                listed = true;
-            }
-            end(step)
-        });
-        if listed {
-            waiters.remove(parker);
-        }
-        result
-    }
-
     /// Nobody will pass again: closes everything, and wakes everyone.
     fn poison_held(&self, held: &mut Held<'_, Core>) {
         held.poison();
         // From here on each parker is woken by read-modify-write, and the list of clock waiters under its lock: who
         // arms later finds the poison.
         (**held).close_all();
-        self.board.waiters.wake_all();
+        self.board.waiters.wake(u64::MAX);
     }
 
     /// As if a pass had panicked, for tests of what a bug of ours would do.

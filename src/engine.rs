@@ -1,14 +1,16 @@
 //! The engine: the handle from which channels, receivers, outboxes and the clock are made.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::dispatcher::{Heat, Numbering};
-use crate::drive::{Drive, Shared, Step, Unfinished};
+use crate::drive::{Doze, Drive, For, Handle, Shared, Step, Unfinished};
 use crate::error::{AddressError, BuildError, WaitError, WaitTimeoutError};
 use crate::group::Group;
 use crate::inbox::ENTRIES_MAX;
@@ -50,6 +52,9 @@ const START_MAX: u64 = 1 << 63;
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
+    /// While there is one the dispatcher thread works on, if there is one.
+    #[expect(dead_code, reason = "it ends the thread when it is dropped")]
+    handle: Option<Arc<Handle>>,
 }
 
 impl Engine {
@@ -59,17 +64,9 @@ impl Engine {
     }
 
     pub(crate) fn with_numbering(numbering: Numbering) -> Self {
-        Self {
-            shared: Arc::new(Shared::new(
-                Drive::Callers,
-                0,
-                false,
-                CAPACITY,
-                INBOX,
-                Heat::default(),
-                numbering,
-            )),
-        }
+        let (drive, heat) = (Drive::Callers, Heat::default());
+        let shared = Shared::new(drive, 0, false, CAPACITY, INBOX, heat, numbering);
+        Self { shared: Arc::new(shared), handle: None }
     }
 
     /// Chooses what an engine is like.
@@ -217,7 +214,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If a size is 0 or too large, or the numbers start too high.
+    /// If a size is 0 or too large, the numbers start too high, or no thread could be started for
+    /// [`Drive::Thread`].
     pub fn build(self) -> Result<Engine, BuildError> {
         self.build_with(Numbering::Own)
     }
@@ -228,8 +226,12 @@ impl Builder {
         if start >= START_MAX {
             return Err(BuildError::SeqTooLarge(start));
         }
+        let driver = if let Drive::Thread(driver) = &drive { Some(driver.clone()) } else { None };
         let shared = Shared::new(drive, start, timestamps, capacity, inbox, heat, numbering);
-        Ok(Engine { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        let handle = driver.map(|driver| Handle::start(&shared, &driver)).transpose();
+        let handle = handle.map_err(|error| BuildError::NoThread(error.kind()))?.map(Arc::new);
+        Ok(Engine { shared, handle })
     }
 }
 
@@ -395,16 +397,53 @@ impl Clock {
         })
     }
 
+    /// As [`wait_for`](Self::wait_for), for a task. Dropping it ends the wait.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # smol::block_on(async {
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, rx) = engine.channel();
+    /// tx.send("hello")?;
+    /// assert_eq!(engine.clock().reached(1.into()).await?.get(), 1); // it has its number
+    /// # drop(rx);
+    /// # Ok(()) })}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the engine is closed.
+    pub fn reached(
+        &self,
+        seq: Seq,
+    ) -> impl Future<Output = Result<Seq, WaitError>> + Send + Sync + Unpin + use<> {
+        let (clock, mut doze) = (self.clone(), Doze::default());
+        let mut parker = None;
+        poll_fn(move |cx| {
+            if let Some(now) = clock.come_to(seq) {
+                return Poll::Ready(Ok(now));
+            }
+            let parker = parker.get_or_insert_with(Arc::<Parker>::default);
+            let end = |step| if step == Step::Look { clock.come_to(seq) } else { None };
+            let now = ready!(clock.shared.poll(&mut doze, parker, cx, For::Number(seq.get()), end));
+            Poll::Ready(now.map_err(|_| WaitError))
+        })
+    }
+
     fn wait(&self, seq: Seq, deadline: Option<Deadline>) -> Result<Seq, Unfinished> {
-        let reached = || Some(self.now()).filter(|&now| now >= seq);
-        if let Some(now) = reached() {
+        if let Some(now) = self.come_to(seq) {
             return Ok(now);
         }
         let parker = Arc::new(Parker::default());
-        self.shared.wait_for_clock(&parker, deadline, |step| match step {
-            Step::Look => reached(),
+        self.shared.wait(&parker, deadline, For::Number(seq.get()), |step| match step {
+            Step::Look => self.come_to(seq),
             Step::Arm => None,
         })
+    }
+
+    /// Where it stands, if it has come to `seq`.
+    fn come_to(&self, seq: Seq) -> Option<Seq> {
+        Some(self.now()).filter(|&now| now >= seq)
     }
 }
 

@@ -258,6 +258,8 @@ pub enum BuildError {
     TooLarge(usize),
     /// Numbers that start beyond 2⁶³ could run out.
     SeqTooLarge(u64),
+    /// The dispatcher thread could not be started.
+    NoThread(std::io::ErrorKind),
 }
 
 /// Closed: all that was sent has been received, and no source is left. (Or a pass of the engine has panicked, which
@@ -350,6 +352,7 @@ plain_errors! {
             "a lane holds at least one message; to know when one has its place, use send_stamped",
         Self::ZeroInbox => "an inbox holds at least one entry",
         Self::TooLarge(size) => format_args!("{size} is more than the 2^31 that a lane or an inbox can hold"),
+        Self::NoThread(kind) => format_args!("no dispatcher thread: {kind}"),
         Self::SeqTooLarge(seq) => format_args!("numbers after {seq} could run out; start below 2^63"),
     }
     BehindError {

@@ -160,6 +160,7 @@ mod ready;
 #[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
 mod ring;
 mod tap;
+mod waiters;
 
 mod dispatcher;
 mod drive;
@@ -182,9 +183,10 @@ mod stats;
 pub mod from_clocked_dispatch;
 
 pub use address::Address;
+pub use author::{Sending, Stamping};
 pub use broadcaster::{Broadcaster, Slowest};
 pub use clock::Seq;
-pub use drive::{Drive, Hook};
+pub use drive::{Drive, Driver, Hook, Idle};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
     AddressError, BehindError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError,

@@ -6,13 +6,14 @@
 //! attention.
 
 mod lineup;
+mod task;
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Seq;
-use crate::drive::{Pace, Shared, Step, Unfinished};
+use crate::drive::{Doze, For, Shared, Step, Unfinished};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::park::{Deadline, Parker};
 use crate::receiver::{Event, Receiver};
@@ -63,6 +64,8 @@ pub struct Merge<M: 'static> {
     told: Seq,
     /// It has told its last clock.
     ended: bool,
+    /// Of a task that reads it as a stream.
+    doze: Doze,
 }
 
 impl<T: Send + 'static> Receiver<T> {
@@ -74,7 +77,8 @@ impl<T: Send + 'static> Receiver<T> {
         let told = part.told();
         let mut lineup = Lineup::new();
         lineup.add(part);
-        Merge { shared: Some(shared), parker: Arc::default(), lineup, told, ended: false }
+        let (parker, doze) = (Arc::default(), Doze::default());
+        Merge { shared: Some(shared), parker, lineup, told, ended: false, doze }
     }
 
     /// This receiver and another, or a merge of others, as one stream.
@@ -140,8 +144,8 @@ impl<M: 'static> Merge<M> {
     }
 
     fn empty() -> Self {
-        let (parker, lineup) = (Arc::default(), Lineup::new());
-        Self { shared: None, parker, lineup, told: Seq::ZERO, ended: true }
+        let (parker, lineup, doze) = (Arc::default(), Lineup::new(), Doze::default());
+        Self { shared: None, parker, lineup, told: Seq::ZERO, ended: true, doze }
     }
 
     fn adopt(&mut self, other: Self) {
@@ -336,13 +340,7 @@ impl<M: 'static> Merge<M> {
     fn go_on(&mut self, deadline: Option<Deadline>) -> Result<(), RecvTimeoutError> {
         let news = match self.for_message() {
             Some(news) => news,
-            None => self.wait(Self::for_message, |shared, parker, step| {
-                if shared.follows() {
-                    // As for a receiver of a follower.
-                    return shared.wait_for_clock(parker, deadline, step);
-                }
-                shared.wait(parker, deadline, Pace::EAGER, step)
-            })?,
+            None => self.wait(self.kind_of_wait(), deadline, Self::for_message)?,
         };
         if news == News::Closed { Err(RecvTimeoutError::Closed) } else { Ok(()) }
     }
@@ -351,9 +349,7 @@ impl<M: 'static> Merge<M> {
         loop {
             let news = match self.for_event() {
                 Some(news) => news,
-                None => self.wait(Self::for_event, |shared, parker, step| {
-                    shared.wait_for_clock(parker, deadline, step)
-                })?,
+                None => self.wait(For::Event, deadline, Self::for_event)?,
             };
             if let Some(told) = self.tell(news) {
                 return told.ok_or(RecvTimeoutError::Closed);
@@ -364,29 +360,49 @@ impl<M: 'static> Merge<M> {
     #[cold]
     fn wait(
         &mut self,
+        what: For,
+        deadline: Option<Deadline>,
         find: fn(&mut Self) -> Option<News>,
-        wait: impl FnOnce(
-            &Shared,
-            &Arc<Parker>,
-            &mut dyn FnMut(Step) -> Option<News>,
-        ) -> Result<News, Unfinished>,
     ) -> Result<News, RecvTimeoutError> {
         let Some(shared) = self.shared.clone() else { return Ok(News::Closed) };
         let parker = self.parker.clone();
-        let found = wait(&shared, &parker, &mut |step| {
-            let found = match step {
-                Step::Look => find(self),
-                Step::Arm => {
-                    self.lineup.arm(&shared, &parker);
-                    None
-                }
-            };
-            self.lineup.mind(step, found.is_some(), &shared, &parker);
-            found
-        });
+        let found = shared.wait(&parker, deadline, what, |step| self.step(step, &shared, find));
+        self.end_wait(found, &shared)
+    }
+
+    /// What it waits for, when it waits for messages.
+    fn kind_of_wait(&self) -> For {
+        // As for a receiver of a follower.
+        let follows = self.shared.as_ref().is_some_and(|shared| shared.follows());
+        if follows { For::Event } else { For::EAGER }
+    }
+
+    /// A step of a wait.
+    fn step(
+        &mut self,
+        step: Step,
+        shared: &Shared,
+        find: fn(&mut Self) -> Option<News>,
+    ) -> Option<News> {
+        let found = match step {
+            Step::Look => find(self),
+            Step::Arm => {
+                self.lineup.arm(shared, &self.parker);
+                None
+            }
+        };
+        self.lineup.mind(step, found.is_some(), shared, &self.parker);
+        found
+    }
+
+    fn end_wait(
+        &mut self,
+        found: Result<News, Unfinished>,
+        shared: &Shared,
+    ) -> Result<News, RecvTimeoutError> {
         if found.is_err() {
             // They stand in nobody's lists any more.
-            self.lineup.mind(Step::Look, true, &shared, &parker);
+            self.lineup.mind(Step::Look, true, shared, &self.parker);
         }
         found.map_err(|unfinished| match unfinished {
             Unfinished::Timeout => RecvTimeoutError::Timeout,

@@ -11,6 +11,7 @@
 mod branch;
 mod crowd;
 mod target;
+mod task;
 mod weight;
 
 use std::fmt;
@@ -21,7 +22,7 @@ use crate::author::check_closed;
 use crate::batch::{Way, send_batch};
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::drive::{Shared, Step};
+use crate::drive::{For, Shared, Step};
 use crate::error::{AddressError, Reason, SendBatchError, SendError, StampedError, TrySendError};
 use crate::order::{OrderRing, TARGETS_MAX};
 use crate::park::Parker;
@@ -251,7 +252,7 @@ impl Outbox {
         }
         let (state, clock) = (self.ring.state(), &self.shared.board().clock);
         let stamped = || state.number_of(self.tail).filter(|&number| clock.now() >= number);
-        let number = self.shared.wait_for_clock(state.parker(), None, |step| match step {
+        let number = self.shared.wait(state.parker(), None, For::Stamp, |step| match step {
             Step::Look => stamped(),
             Step::Arm => None,
         });

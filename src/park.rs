@@ -1,7 +1,7 @@
 //! Sleeping until somebody says that it is worth looking again.
 //!
-//! A [`Parker`] belongs to one end that may have to wait: a receiver, or the sender of a lane. There is one way to
-//! wait, for all of them (`drive.rs` has the loop):
+//! A [`Parker`] belongs to one end that may have to wait: a receiver, or the sender of a lane. Who sleeps there is a
+//! thread, or a task that leaves its waker. There is one way to wait, for all of them (`drive/wait.rs` has the loop):
 //!
 //! ```text
 //! sleeper                                waker
@@ -17,7 +17,13 @@
 //! sleeper does not sleep through a publication.
 //!
 //! `armed` carries no data of its own: whoever wakes looks again at what was published.
+//!
+//! *Tasks.* A waker is left behind a short lock, before `armed`, and taken out by whoever has taken `armed`. Between
+//! these two the task may have left another: then that one is woken, too early, for what the first was to hear of, and
+//! the flag that stands meanwhile wakes nobody. That is as good: the task looks again after any wake-up, and leaves a
+//! waker and the flag together. Foreign code (a waker's `wake`, `clone` and `drop`) runs outside the lock.
 
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::sync::atomic::AtomicBool;
@@ -34,10 +40,32 @@ pub(crate) struct Parker {
 impl Parker {
     /// The calling thread is about to sleep here. To be followed by a heavy barrier and a last look.
     pub(crate) fn arm(&self) {
-        self.signal.attach();
-        // Relaxed: a waker that takes the flag finds this thread attached, because it takes the signal's lock after
+        drop(self.signal.attach(None));
+        self.set();
+    }
+
+    /// A task is about to sleep here. To be followed by a heavy barrier and a last look.
+    pub(crate) fn arm_for(&self, waker: &Waker) {
+        drop(self.signal.attach(Some(waker.clone())));
+        self.set();
+    }
+
+    fn set(&self) {
+        // Relaxed: a waker that takes the flag finds this sleeper attached, because it takes the signal's lock after
         // the flag. By swap, because wakers swap it: a plain store is not ordered among their read-modify-writes.
         self.armed.swap(true, Relaxed);
+    }
+
+    /// Whether the task of this waker sleeps here, and nobody has woken it since.
+    pub(crate) fn is_armed_for(&self, waker: &Waker) -> bool {
+        self.is_armed() && self.signal.is_for(waker)
+    }
+
+    /// A task sleeps here no more: its waker is dropped.
+    pub(crate) fn give_up(&self) {
+        // Relaxed: a task is handed nothing with the flag.
+        self.armed.swap(false, Relaxed);
+        drop(self.signal.detach());
     }
 
     /// The sleeper has found what it looked for.
@@ -53,14 +81,11 @@ impl Parker {
         self.armed.load(Relaxed)
     }
 
-    /// Wakes whoever sleeps here; true if somebody did.
+    /// Wakes whoever sleeps here; true if it is a thread. (A task may take its time, or have gone: nobody can rely on
+    /// what it does next.)
     pub(crate) fn wake(&self) -> bool {
         // Release: pairs with `disarm` and `sleep`.
-        let taken = self.armed.swap(false, ord!("park.take", Release));
-        if taken {
-            self.signal.notify();
-        }
-        taken
+        self.armed.swap(false, ord!("park.take", Release)) && self.signal.notify()
     }
 
     /// Sleeps until woken (true) or until the deadline has passed (false).

@@ -20,22 +20,26 @@
 //! takes 12. `reported` keeps the 10 meanwhile.
 //!
 //! *Waiting.* Progress moves with the clock and with `handled`, so one who waits for it stands in both lists
-//! (`drive.rs` has the loop, and the argument is `park`'s): the receiver publishes, passes a light barrier, and looks
-//! whether anyone watches.
+//! (`drive/wait.rs` has the loop, and the argument is `park`'s): the receiver publishes, passes a light barrier, and
+//! looks whether anyone watches. It wakes those whose number it has come to; when it has handled all that it was given,
+//! and so is at the clock, everyone: a `given` that is read late can only be too low. Once the clock has come to the
+//! number only `handled` matters, since what is given from then on is higher.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use crate::board::ClockWaiters;
 use crate::clock::Seq;
-use crate::drive::{Shared, Step, Unfinished};
+use crate::drive::{Doze, For, Shared, Step, Unfinished};
 use crate::error::{WaitError, WaitTimeoutError};
 use crate::inbox::Inbox;
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU64;
+use crate::waiters::{Ticket, Waiters};
 
 /// How far a receiver has handled what it was given; or several, of which the one that is behind counts. A handle;
 /// clones tell the same. Made by [`Receiver::progress`](crate::Receiver::progress).
@@ -79,13 +83,15 @@ pub struct Progress {
 #[derive(Clone)]
 struct Member {
     shared: Arc<Shared>,
-    inbox: Arc<Inbox>,
     tracker: Arc<Tracker>,
 }
 
+/// Places in the lists of those who watch receivers.
+pub(crate) struct Watching(Vec<Ticket>);
+
 impl Progress {
-    pub(crate) fn of(shared: Arc<Shared>, inbox: Arc<Inbox>, tracker: Arc<Tracker>) -> Self {
-        Self { members: Arc::new([Member { shared, inbox, tracker }]) }
+    pub(crate) fn of(shared: Arc<Shared>, tracker: Arc<Tracker>) -> Self {
+        Self { members: Arc::new([Member { shared, tracker }]) }
     }
 
     /// How far it has come. Wait-free but for others who ask; runs no pass.
@@ -119,6 +125,54 @@ impl Progress {
         })
     }
 
+    /// As [`wait_for`](Self::wait_for), for a task. Dropping it ends the wait.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # smol::block_on(async {
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// let handled = rx.progress();
+    /// let worker = std::thread::spawn(move || rx.messages().map(|(_, n)| n).sum::<u32>());
+    /// let seq = tx.send_stamped(7)?;
+    /// handled.reached(seq).await?; // the worker is done with it
+    /// # drop(tx);
+    /// # assert_eq!(worker.join().unwrap(), 7);
+    /// # Ok(()) })}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the engine is closed.
+    pub fn reached(
+        &self,
+        seq: Seq,
+    ) -> impl Future<Output = Result<Seq, WaitError>> + Send + Sync + Unpin + use<> {
+        let (progress, number) = (self.clone(), seq.get());
+        let (mut at, mut wait) = (0, None);
+        poll_fn(move |cx| {
+            // One after the other, for none of them falls.
+            while let Some(member) = progress.members.get(at) {
+                if member.has_come_to(number).is_none() {
+                    let new = || (Doze::default(), Arc::default(), Watch::new(&member.tracker));
+                    let (doze, parker, watch) = wait.get_or_insert_with(new);
+                    let end = |step| match step {
+                        Step::Look => member.has_come_to(number),
+                        Step::Arm => watch.set(parker, number),
+                    };
+                    if ready!(member.shared.poll(doze, parker, cx, For::Number(number), end))
+                        .is_err()
+                    {
+                        return Poll::Ready(Err(WaitError));
+                    }
+                }
+                wait = None;
+                at += 1;
+            }
+            Poll::Ready(Ok(progress.now()))
+        })
+    }
+
     /// One after the other, for none of them falls.
     fn wait(&self, seq: Seq, deadline: Option<Deadline>) -> Result<Seq, Unfinished> {
         for member in &*self.members {
@@ -139,16 +193,15 @@ impl Progress {
 
     /// Wakes `parker` when one of them moves. To be followed by a heavy barrier and a last look. The clock moves them,
     /// too: that is another list.
-    pub(crate) fn watch(&self, parker: &Arc<Parker>) {
-        for member in &*self.members {
-            member.tracker.watchers.add(parker);
-        }
+    pub(crate) fn watch(&self, parker: &Arc<Parker>) -> Watching {
+        let members = self.members.iter();
+        Watching(members.map(|member| member.tracker.watchers.add(parker, 0)).collect())
     }
 
-    /// The end of [`watch`](Self::watch), for one who was not woken by all of them.
-    pub(crate) fn leave_alone(&self, parker: &Arc<Parker>) {
-        for member in &*self.members {
-            member.tracker.watchers.remove(parker);
+    /// The end of [`watch`](Self::watch).
+    pub(crate) fn leave_alone(&self, Watching(tickets): Watching) {
+        for (member, ticket) in self.members.iter().zip(tickets) {
+            member.tracker.watchers.remove(ticket);
         }
     }
 }
@@ -171,51 +224,74 @@ impl Member {
     fn now(&self) -> u64 {
         // The clock first: what it covers is noted before. See the module's documentation.
         let clock = self.shared.board().clock.now();
-        let given = self.inbox.given();
+        let given = self.tracker.inbox.given();
         let handled = self.tracker.handled();
         self.tracker.report(if handled >= given { handled.max(clock) } else { handled })
     }
 
     fn wait(&self, seq: u64, deadline: Option<Deadline>) -> Result<(), Unfinished> {
-        let reached = || (self.now() >= seq).then_some(());
-        if reached().is_some() {
+        if self.has_come_to(seq).is_some() {
             return Ok(());
         }
-        let parker = Arc::new(Parker::default());
-        let watchers = &self.tracker.watchers;
-        let mut listed = false;
-        let result = self.shared.wait_for_clock(&parker, deadline, |step| match step {
-            Step::Look => reached(),
-            Step::Arm => {
-                if std::mem::replace(&mut listed, true) {
-                    // Woken by something else, it may still stand there.
-                    watchers.remove(&parker);
-                }
-                watchers.add(&parker);
-                None
-            }
-        });
-        if listed {
-            watchers.remove(&parker);
+        let (parker, mut watch) = (Arc::new(Parker::default()), Watch::new(&self.tracker));
+        self.shared.wait(&parker, deadline, For::Number(seq), |step| match step {
+            Step::Look => self.has_come_to(seq),
+            Step::Arm => watch.set(&parker, seq),
+        })
+    }
+
+    fn has_come_to(&self, seq: u64) -> Option<()> {
+        (self.now() >= seq).then_some(())
+    }
+}
+
+/// A place among those who watch a receiver, from a sleep to its end.
+struct Watch {
+    tracker: Arc<Tracker>,
+    ticket: Option<Ticket>,
+}
+
+impl Watch {
+    fn new(tracker: &Arc<Tracker>) -> Self {
+        Self { tracker: tracker.clone(), ticket: None }
+    }
+
+    fn set(&mut self, parker: &Arc<Parker>, seq: u64) -> Option<()> {
+        // Woken by something else, it may still stand there.
+        self.clear();
+        self.ticket = Some(self.tracker.watchers.add(parker, seq));
+        None
+    }
+
+    fn clear(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.tracker.watchers.remove(ticket);
         }
-        result
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
 /// What a receiver publishes for those who watch it. Made when the first of them asks.
 pub(crate) struct Tracker {
+    inbox: Arc<Inbox>,
     /// All up to here is handled. Written by the receiver.
     handled: CachePadded<AtomicU64>,
-    watchers: ClockWaiters,
+    watchers: Waiters,
     /// The furthest that anyone was told.
     reported: CachePadded<AtomicU64>,
 }
 
 impl Tracker {
-    pub(crate) fn new(handled: u64) -> Arc<Self> {
+    pub(crate) fn new(inbox: Arc<Inbox>, handled: u64) -> Arc<Self> {
         Arc::new(Self {
+            inbox,
             handled: CachePadded::new(AtomicU64::new(handled)),
-            watchers: ClockWaiters::default(),
+            watchers: Waiters::default(),
             reported: CachePadded::new(AtomicU64::new(0)),
         })
     }
@@ -227,7 +303,9 @@ impl Tracker {
         // Pairs with the heavy barrier of whoever waits for progress: it sees the number, or we see it armed.
         light!("progress.light");
         if self.watchers.is_armed() {
-            self.watchers.wake_all();
+            // With nothing left it is at the clock, wherever that stands: all of them look.
+            let all = seq >= self.inbox.given();
+            self.watchers.wake(if all { u64::MAX } else { seq });
         }
     }
 

@@ -14,6 +14,7 @@ mod numbers;
 mod part;
 mod reader;
 mod short;
+mod task;
 mod ties;
 
 use std::fmt;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use crate::address::{Address, Inlet, Port};
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::drive::{Shared, Unfinished};
+use crate::drive::{Doze, For, Shared, Unfinished};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
@@ -56,6 +57,8 @@ pub struct Receiver<T: Send + 'static> {
     shared: Arc<Shared>,
     port: Arc<Port<T>>,
     look: Look<T>,
+    /// Of a task that reads it as a stream.
+    doze: Doze,
 }
 
 /// What a receiver is told.
@@ -84,7 +87,7 @@ impl<T: Send + 'static> Receiver<T> {
         let counted: Arc<dyn Census> = port.clone();
         shared.ports.add(&counted);
         let look = Look::new(shared.clone(), port.clone());
-        (port.clone(), Self { shared, port, look })
+        (port.clone(), Self { shared, port, look, doze: Doze::default() })
     }
 
     /// The next message, waiting for one.
@@ -284,30 +287,23 @@ impl<T: Send + 'static> Receiver<T> {
 
     #[cold]
     fn wait_for_run(&mut self, deadline: Option<Deadline>) -> Result<(), RecvTimeoutError> {
-        let Self { shared, port, look } = self;
+        let Self { shared, port, look, .. } = self;
         if let Some(found) = look.go_the_short_way(Look::for_run) {
             return finish(Ok(found));
         }
-        let pace = look.reader.pace();
-        let parker = port.inbox.parker();
-        if shared.follows() {
-            // What holds up a message may be another forwarder's silence, to whomever it forwards.
-            let found =
-                shared.wait_for_clock(parker, deadline, |step| look.step(step, Look::for_run));
-            return finish(look.end_wait(found));
-        }
-        let found = shared.wait(parker, deadline, pace, |step| look.step(step, Look::for_run));
+        let (what, parker) = (look.kind_of_wait(), port.inbox.parker());
+        let found = shared.wait(parker, deadline, what, |step| look.step(step, Look::for_run));
         finish(look.end_wait(found))
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<T>, RecvTimeoutError> {
-        let Self { shared, port, look } = self;
+        let Self { shared, port, look, .. } = self;
         if let Some(found) = look.for_event().or_else(|| look.go_the_short_way(Look::for_event)) {
             return finish(Ok(found));
         }
         let parker = port.inbox.parker();
         let found =
-            shared.wait_for_clock(parker, deadline, |step| look.step(step, Look::for_event));
+            shared.wait(parker, deadline, For::Event, |step| look.step(step, Look::for_event));
         finish(look.end_wait(found))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::address::{Address, Outlet, Port};
-use crate::author::Author;
+use crate::author::{Author, Sending, Stamping};
 use crate::board::Change;
 use crate::broadcaster::Broadcaster;
 use crate::clock::Seq;
@@ -91,6 +91,26 @@ impl<T: Send + 'static> Sender<T> {
     /// If there was no room in time, or the receiver is gone; the value comes back.
     pub fn send_timeout(&mut self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.author.send_timeout(value, timeout)
+    }
+
+    /// As [`send`](Self::send), for a task: the future is ready when there is room. Dropping it before that drops the
+    /// value, which is not sent then; [`Sending::into_inner`] gives it back instead.
+    ///
+    /// # Errors
+    ///
+    /// If the receiver is gone; the value comes back.
+    pub fn send_async(&mut self, value: T) -> Sending<'_, T> {
+        self.author.send_async(value)
+    }
+
+    /// As [`send_stamped`](Self::send_stamped), for a task. Dropping the future before it is ready leaves the value
+    /// sent, if there was room for it; [`Stamping::into_inner`] tells.
+    ///
+    /// # Errors
+    ///
+    /// If the receiver goes before the value has its number; the value comes back.
+    pub fn send_stamped_async(&mut self, value: T) -> Stamping<'_, T> {
+        self.author.send_stamped_async(value)
     }
 
     /// Sends all values in order, published together where there is room for them together; waits for room.

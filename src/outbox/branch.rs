@@ -3,7 +3,7 @@
 use super::target::TargetLane;
 use crate::author::{heed, wait_for_room};
 use crate::batch::Way;
-use crate::drive::{Pace, Shared, Step};
+use crate::drive::{For, Shared, Step};
 use crate::error::SendError;
 use crate::lane::WANT;
 use crate::order::OrderRing;
@@ -116,7 +116,7 @@ fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64)
     }
     ring.state().stalls.count();
     shared
-        .wait(ring.state().parker(), None, Pace::EAGER, |step| match step {
+        .wait(ring.state().parker(), None, For::EAGER, |step| match step {
             Step::Look => has_room().then_some(()),
             Step::Arm => None,
         })

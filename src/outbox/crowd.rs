@@ -24,7 +24,7 @@ use super::weight::{hash, mix};
 use crate::address::Port;
 use crate::author::check_closed;
 use crate::board::Change;
-use crate::drive::{Pace, Step};
+use crate::drive::{For, Step};
 use crate::error::{AddressError, Reason, SendError, TrySendError};
 use crate::group::Group;
 use crate::park::Parker;
@@ -334,7 +334,7 @@ impl Outbox {
             };
             let mut chosen = look();
             if chosen.is_none() && wait {
-                let found = shared.wait(parker, None, Pace::EAGER, |step| match step {
+                let found = shared.wait(parker, None, For::EAGER, |step| match step {
                     Step::Look => match look() {
                         None if Some(circle.generation()) == *generation => None,
                         found => Some(found),

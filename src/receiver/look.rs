@@ -4,7 +4,7 @@ use super::reader::Reader;
 use super::ties::Ties;
 use super::{Event, Seq};
 use crate::address::Port;
-use crate::drive::{Shared, Step};
+use crate::drive::{For, Shared, Step};
 use crate::ring::Lent;
 use crate::sync::Arc;
 
@@ -272,6 +272,15 @@ impl<T: Send + 'static> Look<T> {
 
     fn now(&self) -> Seq {
         Seq::new(self.shared.board().clock.now())
+    }
+
+    /// What it waits for, when it waits for messages.
+    pub(super) fn kind_of_wait(&self) -> For {
+        if self.shared.follows() {
+            // What holds up a message may be another forwarder's silence, to whomever it forwards.
+            return For::Event;
+        }
+        For::Message { pace: self.reader.pace() }
     }
 
     /// A wait has ended: it stands in nobody's list any more.

@@ -9,7 +9,7 @@ use super::Seq;
 use super::numbers::Numbers;
 use crate::address::{Inlet, Port};
 use crate::dispatcher::{Core, Short};
-use crate::drive::{Pace, Shared};
+use crate::drive::Shared;
 use crate::inbox::{Inbox, InboxReader, Run};
 use crate::order::{Joint, Piece, Walk};
 use crate::ring::{Consumer, Lent};
@@ -407,8 +407,8 @@ impl<T: Send + 'static> Reader<T> {
     }
 
     /// How to wait for more.
-    pub(super) fn pace(&self) -> Pace {
-        if self.is_crowded { Pace(GATHER) } else { Pace::EAGER }
+    pub(super) fn pace(&self) -> u32 {
+        if self.is_crowded { GATHER } else { 0 }
     }
 
     /// Whether messages come one by one, so that the next is worth waiting for in the same lane.

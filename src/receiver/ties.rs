@@ -11,11 +11,12 @@
 
 use super::{Receiver, finish};
 use crate::clock::Seq;
-use crate::drive::{Shared, Step};
+use crate::drive::{For, Shared, Step};
 use crate::error::{BehindError, RecvError, RecvTimeoutError};
 use crate::park::Parker;
-use crate::progress::{Progress, Tracker};
+use crate::progress::{Progress, Tracker, Watching};
 use crate::sync::Arc;
+use crate::waiters::Ticket;
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -30,8 +31,8 @@ pub(super) struct Ties {
     bound: u64,
     /// The bound stands in the way of something that is there.
     blocked: bool,
-    /// It stands in the lists of those who watch the others, and the clock.
-    listed: bool,
+    /// Its places in the lists of those who watch the others, and the clock.
+    watching: Option<(Watching, Ticket)>,
 }
 
 impl Ties {
@@ -88,19 +89,18 @@ impl Ties {
     pub(super) fn step(&mut self, step: Step, found: bool, shared: &Shared, parker: &Arc<Parker>) {
         let Some(ahead) = &self.ahead else { return };
         let waiters = &shared.board().waiters;
-        if self.listed && (step == Step::Arm || found) {
+        if (step == Step::Arm || found)
+            && let Some((watching, ticket)) = self.watching.take()
+        {
             // It may still stand there, and may not need to.
-            ahead.leave_alone(parker);
-            waiters.remove(parker);
-            self.listed = false;
+            ahead.leave_alone(watching);
+            waiters.remove(ticket);
         }
         match step {
             Step::Arm if self.blocked => {
-                ahead.watch(parker);
-                waiters.add(parker);
-                self.listed = true;
+                self.watching = Some((ahead.watch(parker), waiters.add(parker, 0)));
             }
-            Step::Look if self.blocked && !found && !self.listed => {
+            Step::Look if self.blocked && !found && self.watching.is_none() => {
                 parker.wake();
             }
             _ => {}
@@ -119,15 +119,15 @@ impl<T: Send + 'static> Receiver<T> {
     /// From then on it publishes its progress each time that it asks for more. That costs a store, and a look whether
     /// anyone watches; a receiver whose progress nobody ever asked for pays a branch.
     pub fn progress(&mut self) -> Progress {
-        let Self { shared, port, look } = self;
+        let Self { shared, port, look, .. } = self;
         let told = look.told();
         let ties = look.ties.get_or_insert_default();
         let tracker = ties.tracker.get_or_insert_with(|| {
             // What it was told last it has still in its hands.
             ties.published = told.get().saturating_sub(1);
-            Tracker::new(ties.published)
+            Tracker::new(port.inbox.clone(), ties.published)
         });
-        Progress::of(shared.clone(), port.inbox.clone(), tracker.clone())
+        Progress::of(shared.clone(), tracker.clone())
     }
 
     /// Puts this receiver behind others: from now on it is given number n only when each of them has handled
@@ -243,11 +243,11 @@ impl<T: Send + 'static> Receiver<T> {
 
     /// True when nothing up to `seq` is left or will come; false if there is something to take.
     fn wait_to_catch_up(&mut self, seq: Seq) -> Result<bool, RecvError> {
-        let Self { shared, port, look } = self;
+        let Self { shared, port, look, .. } = self;
         let parker = port.inbox.parker();
         let found = match look.for_caught_up(seq) {
             Some(found) => Ok(found),
-            None => shared.wait_for_clock(parker, None, |step| {
+            None => shared.wait(parker, None, For::Number(seq.get()), |step| {
                 look.step(step, |look| look.for_caught_up(seq))
             }),
         };

@@ -1,0 +1,256 @@
+//! How everyone waits: receivers, full senders, those who wait for a number; threads and tasks.
+//!
+//! ```text
+//!   look ─▶ drive, look … ─▶ arm ─▶ heavy barrier ─▶ kick ─▶ look ─▶ sleep ─▶ look …
+//! ```
+//!
+//! What is waited for is a closure that is asked to look, and told when it is about to sleep ([`Step`]). A thread goes
+//! this way in one call ([`wait`](Shared::wait)): some pauses, some yields with a pass each, then asleep. A task goes
+//! it in polls ([`poll`](Shared::poll)), and keeps in a [`Doze`] how far it has come. Instead of yielding its thread it
+//! asks to be polled again, a few times, behind whatever else its executor has to do; then it leaves its waker.
+//!
+//! *Dropped in between*, a [`Doze`] takes the task off every list and drops its waker. Forgotten, it leaves a waker
+//! that will be woken once for nothing. Neither is relied upon by anyone: a task is never handed the baton.
+
+use std::task::{Context, Poll};
+
+use super::{Drive, Shared};
+use crate::park::{Deadline, Parker};
+use crate::sync::{self, Arc, PAUSES, TASK_YIELDS, YIELDS};
+use crate::waiters::Ticket;
+
+/// What a waiting end is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Is it there?
+    Look,
+    /// It is about to sleep: ask those to speak up whom it wants to hear.
+    Arm,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// Messages, or room for them. It begins with so many looks, some pauses before each, until it runs a pass: where
+    /// messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that finds many, and
+    /// takes the lines of those who write.
+    Message { pace: u32 },
+    /// Messages, and whatever the clock tells.
+    Event,
+    /// A number that is not known yet.
+    Stamp,
+    /// The clock's coming to this number, or somebody's progress.
+    Number(u64),
+}
+
+impl For {
+    /// Messages or room, with a pass at once.
+    pub(crate) const EAGER: Self = Self::Message { pace: 0 };
+
+    /// Which number of the clock it is to be woken for, if any; 0 for any move.
+    fn number(self, shared: &Shared) -> Option<u64> {
+        match self {
+            Self::Message { .. } => None,
+            Self::Event | Self::Stamp => Some(0),
+            // Where the clock is there already it is something else that is waited for.
+            Self::Number(number) => {
+                Some(number).filter(|&number| number > shared.board.clock.now())
+            }
+        }
+    }
+
+    /// Whether it runs passes also where a thread does.
+    fn drives(self) -> bool {
+        matches!(self, Self::Stamp | Self::Number(_))
+    }
+}
+
+/// How a wait ended without what was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    Timeout,
+    Poisoned,
+}
+
+/// A task's wait, from one poll to the next.
+#[derive(Default)]
+pub(crate) struct Doze {
+    /// It has asked to be polled again so often.
+    yields: u32,
+    /// Where it sleeps, once it has.
+    place: Option<Place>,
+}
+
+struct Place {
+    shared: Arc<Shared>,
+    parker: Arc<Parker>,
+    /// It stands among those who wait for the clock.
+    ticket: Option<Ticket>,
+}
+
+impl Shared {
+    /// Waits until `end(Step::Look)` finds something: a few pauses, a few yields with a pass each, then asleep.
+    ///
+    /// # Errors
+    ///
+    /// When the deadline has passed, or the engine is poisoned.
+    pub(crate) fn wait<R>(
+        &self,
+        parker: &Arc<Parker>,
+        deadline: Option<Deadline>,
+        what: For,
+        mut end: impl FnMut(Step) -> Option<R>,
+    ) -> Result<R, Unfinished> {
+        if let Some(found) = self.spin(what, &mut end) {
+            return Ok(found);
+        }
+        let mut ticket = None;
+        let result = loop {
+            parker.arm();
+            self.list(&mut ticket, parker, what);
+            end(Step::Arm);
+            // Pairs with the light barriers of all who publish: they see us armed, or the last look sees it.
+            heavy!("wait.heavy");
+            self.kick();
+            let found = end(Step::Look);
+            if found.is_some() || self.is_poisoned() {
+                parker.disarm();
+                self.take_baton();
+                break found.ok_or(Unfinished::Poisoned);
+            }
+            let in_time = parker.sleep(deadline);
+            if !in_time {
+                parker.disarm();
+            }
+            self.take_baton();
+            if let Some(found) = end(Step::Look) {
+                break Ok(found);
+            }
+            if !in_time || deadline.is_some_and(Deadline::has_passed) {
+                break Err(Unfinished::Timeout);
+            }
+        };
+        self.unlist(&mut ticket);
+        result
+    }
+
+    /// The part of a wait that does not sleep. With passes by hand there is nothing to be gained by it.
+    fn spin<R>(&self, what: For, end: &mut impl FnMut(Step) -> Option<R>) -> Option<R> {
+        if let Drive::Manual(_) = self.drive {
+            return end(Step::Look);
+        }
+        if let For::Message { pace } = what {
+            for _ in 0..pace {
+                (0..4).for_each(|_| sync::pause());
+                if let Some(found) = end(Step::Look) {
+                    return Some(found);
+                }
+            }
+        }
+        for round in 0..PAUSES + YIELDS {
+            self.drive_for(what);
+            if let Some(found) = end(Step::Look) {
+                return Some(found);
+            }
+            if round < PAUSES {
+                (0..1 << round).for_each(|_| sync::pause());
+            } else {
+                sync::yield_now();
+            }
+        }
+        None
+    }
+
+    /// As [`wait`](Self::wait), for a task: a poll of it. Ends with a waker left where it is heard of, or ready.
+    ///
+    /// # Errors
+    ///
+    /// When the engine is poisoned.
+    pub(crate) fn poll<R>(
+        self: &Arc<Self>,
+        doze: &mut Doze,
+        parker: &Arc<Parker>,
+        cx: &mut Context<'_>,
+        what: For,
+        mut end: impl FnMut(Step) -> Option<R>,
+    ) -> Poll<Result<R, Unfinished>> {
+        if doze.is_sound(cx) {
+            return Poll::Pending;
+        }
+        let found = end(Step::Look).or_else(|| {
+            self.drive_for(what);
+            end(Step::Look)
+        });
+        if let Some(found) = found {
+            doze.end();
+            return Poll::Ready(Ok(found));
+        }
+        if doze.yields < TASK_YIELDS && !matches!(self.drive, Drive::Manual(_)) {
+            doze.yields += 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let place = doze.place(self, parker);
+        parker.arm_for(cx.waker());
+        self.list(&mut place.ticket, parker, what);
+        end(Step::Arm);
+        // As in `wait`.
+        heavy!("wait.task.heavy");
+        self.kick();
+        let found = end(Step::Look);
+        if found.is_some() || self.is_poisoned() {
+            doze.end();
+            return Poll::Ready(found.ok_or(Unfinished::Poisoned));
+        }
+        Poll::Pending
+    }
+
+    /// Runs a pass on behalf of one who waits, as the drive allows.
+    fn drive_for(&self, what: For) {
+        if what.drives() { self.pass_if_free() } else { self.drive() }
+    }
+
+    /// Puts a sleeper among those whom the clock wakes, if it waits for that.
+    fn list(&self, ticket: &mut Option<Ticket>, parker: &Arc<Parker>, what: For) {
+        // Woken by something else, it may still stand there.
+        self.unlist(ticket);
+        *ticket = what.number(self).map(|number| self.board.waiters.add(parker, number));
+    }
+
+    fn unlist(&self, ticket: &mut Option<Ticket>) {
+        if let Some(ticket) = ticket.take() {
+            self.board.waiters.remove(ticket);
+        }
+    }
+}
+
+impl Doze {
+    /// Nobody has woken it since it went to sleep, so there is nothing to be found.
+    fn is_sound(&self, cx: &Context<'_>) -> bool {
+        self.place.as_ref().is_some_and(|place| place.parker.is_armed_for(cx.waker()))
+    }
+
+    fn place(&mut self, shared: &Arc<Shared>, parker: &Arc<Parker>) -> &mut Place {
+        if self.place.as_ref().is_none_or(|place| !Arc::ptr_eq(&place.parker, parker)) {
+            self.end();
+        }
+        self.place.get_or_insert_with(|| Place {
+            shared: shared.clone(),
+            parker: parker.clone(),
+            ticket: None,
+        })
+    }
+
+    /// It sleeps no more.
+    pub(crate) fn end(&mut self) {
+        self.yields = 0;
+        self.place = None;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.unlist(&mut self.ticket);
+        self.parker.give_up();
+    }
+}
