@@ -170,7 +170,7 @@ impl Shared {
         self: &Arc<Self>,
         doze: &mut Doze,
         parker: &Arc<Parker>,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         what: For,
         mut end: impl FnMut(Step) -> Option<R>,
     ) -> Poll<Result<R, Unfinished>> {
