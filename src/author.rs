@@ -100,26 +100,26 @@ impl<T: Send + 'static> Author<T> {
             pushed => pushed,
         };
         pushed.map_err(SendError::closed)?;
-        self.publish_held();
+        if self.publish_held() {
+            self.shared.speak_up(self.producer.state());
+        }
         let state = self.producer.state();
         let found = self.shared.wait(state.parker(), None, For::Stamp, |step| match step {
             Step::Look => self.settled(),
             Step::Arm => None,
         });
-        self.end_holding(found.ok())
+        self.end_holding(found.ok()).0
     }
 
-    /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number.
-    fn publish_held(&self) {
-        let state = self.producer.state();
-        state.hold();
-        if self.producer.publish() & WANT != 0 {
-            self.shared.speak_up(state);
-        }
+    /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number. True if
+    /// somebody wants to hear of it.
+    pub(crate) fn publish_held(&self) -> bool {
+        self.producer.state().hold();
+        self.producer.publish() & WANT != 0
     }
 
     /// What has become of the last value, which is held.
-    fn settled(&self) -> Option<Settled> {
+    pub(crate) fn settled(&self) -> Option<Settled> {
         let state = self.producer.state();
         let clock = &self.shared.board().clock;
         let number = state.number_of(self.producer.tail()).filter(|&number| clock.now() >= number);
@@ -127,14 +127,19 @@ impl<T: Send + 'static> Author<T> {
     }
 
     /// The end of a wait for the number of the last value, which is held; nothing was found if the engine is closed.
-    fn end_holding(&mut self, found: Option<Settled>) -> Result<Seq, SendError<T>> {
+    /// Also returns what was numbered and never read, to be dropped.
+    pub(crate) fn end_holding(
+        &mut self,
+        found: Option<Settled>,
+    ) -> (Result<Seq, SendError<T>>, Vec<T>) {
         let producer = &mut self.producer;
         let tail = producer.tail();
+        let mut unread = Vec::new();
         let numbered = match found {
             Some(Settled::Numbered(number)) => {
                 if producer.state().is_gone() {
-                    // Numbered, and never read: what the leaving receiver left alone is dropped here.
-                    drop(producer.take_back(1));
+                    // What the leaving receiver left alone.
+                    unread = producer.take_back(1);
                     producer.close();
                 }
                 Ok(number)
@@ -151,7 +156,7 @@ impl<T: Send + 'static> Author<T> {
         if !self.shared.is_poisoned() {
             self.producer.state().let_go();
         }
-        numbered.map(Seq::new).map_err(SendError::closed)
+        (numbered.map(Seq::new).map_err(SendError::closed), unread)
     }
 
     pub(crate) fn stamped(&self) -> Result<Seq, StampedError> {
@@ -199,7 +204,7 @@ impl<T: Send + 'static> Author<T> {
 
 /// What has become of a value that is held for its number.
 #[derive(Clone, Copy, Debug)]
-enum Settled {
+pub(crate) enum Settled {
     Numbered(u64),
     /// The receiver has left, and has drained to here.
     Drained(u64),

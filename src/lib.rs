@@ -178,6 +178,7 @@ mod outbox;
 mod progress;
 mod receiver;
 mod sender;
+mod shared_sender;
 mod stats;
 
 pub mod from_clocked_dispatch;
@@ -202,6 +203,7 @@ pub use outbox::{GroupTarget, Outbox, Target};
 pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};
 pub use sender::Sender;
+pub use shared_sender::{SharedSender, SharedSending};
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};
 
 /// The parts that models, benches and tests of the project need. Not for use: nothing here is stable.

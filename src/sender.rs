@@ -14,6 +14,7 @@ use crate::error::{
 };
 use crate::group::Group;
 use crate::ring::Lane;
+use crate::shared_sender::SharedSender;
 use crate::sync::Arc;
 
 /// Sends to one receiver. Clones send to the same, each on a lane of its own.
@@ -36,7 +37,7 @@ use crate::sync::Arc;
 /// # Ok(()) }
 /// ```
 pub struct Sender<T: Send + 'static> {
-    author: Author<T>,
+    pub(crate) author: Author<T>,
     /// As which the receiver knows the lane.
     key: u32,
     port: Arc<Port<T>>,
@@ -168,6 +169,11 @@ impl<T: Send + 'static> Sender<T> {
         let broadcaster = group.broadcaster_after(Some(lane));
         drop(self);
         Ok(broadcaster)
+    }
+
+    /// This sender's lane, for several who send by `&self`.
+    pub fn into_shared(self) -> SharedSender<T> {
+        SharedSender::new(self)
     }
 
     /// Names the receiver.

@@ -50,6 +50,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("progress", 3),
     ("receiver", 3),
     ("sender", 3),
+    ("shared_sender", 3),
     ("stats", 3),
     ("command", 5),
     ("main", 5),

@@ -62,7 +62,7 @@ impl RoomWait {
         &mut self,
         shared: &Arc<Shared>,
         producer: &mut Producer<T>,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(), NoRoom>> {
         let parker = producer.lane().state().parker().clone();
         let patience = self.patience.get_or_insert_with(|| {
@@ -157,13 +157,15 @@ impl<T: Send + 'static> Future for Stamping<'_, T> {
                 }
             }
             *is_held = true;
-            author.publish_held();
+            if author.publish_held() {
+                author.shared.speak_up(author.producer.state());
+            }
         }
         let parker = author.producer.state().parker().clone();
         let end = |step| if step == Step::Look { author.settled() } else { None };
         let found = ready!(author.shared.poll(&mut wait.doze, &parker, cx, For::Stamp, end));
         *is_held = false;
-        Poll::Ready(author.end_holding(found.ok()))
+        Poll::Ready(author.end_holding(found.ok()).0)
     }
 }
 

@@ -206,7 +206,7 @@ impl Shared {
     }
 
     /// Runs a pass on behalf of one who waits, as the drive allows.
-    fn drive_for(&self, what: For) {
+    pub(crate) fn drive_for(&self, what: For) {
         if what.drives() { self.pass_if_free() } else { self.drive() }
     }
 

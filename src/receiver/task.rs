@@ -91,7 +91,7 @@ impl<T: Send + 'static> Receiver<T> {
     fn poll_message(
         &mut self,
         doze: &mut Doze,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(Seq, T), RecvError>> {
         loop {
             if let Some(message) = self.look.take_of_run() {
@@ -107,7 +107,7 @@ impl<T: Send + 'static> Receiver<T> {
     fn poll_run(
         &mut self,
         doze: &mut Doze,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(), RecvTimeoutError>> {
         if self.look.go_on() {
             doze.end();
