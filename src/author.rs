@@ -13,7 +13,7 @@ use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{For, Shared, Step, Unfinished};
 use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
-use crate::lane::{GONE, POISONED, WANT};
+use crate::lane::{CLOSED, CLOSING, GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::Producer;
 use crate::sync::{Arc, GATHER};
@@ -192,7 +192,7 @@ impl<T: Send + 'static> Author<T> {
 
     /// Whether nothing can be sent any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.producer.is_closed() || self.producer.state().is_gone()
+        self.producer.is_closed() || self.producer.state().is_shut()
     }
 
     /// Its lane has ended.
@@ -284,10 +284,16 @@ pub(crate) fn heed<T>(
     if attention & WANT != 0 {
         shared.speak_up(producer.state());
     }
-    if attention & (GONE | POISONED) == 0 {
+    if attention & (GONE | POISONED | CLOSING) == 0 {
         return Vec::new();
     }
-    let returned = if attention & GONE != 0 { producer.take_back(count) } else { Vec::new() };
+    let returned = if attention & GONE != 0 {
+        producer.take_back(count)
+    } else if attention & CLOSED != 0 {
+        producer.take_unnumbered(count)
+    } else {
+        Vec::new()
+    };
     producer.close();
     returned
 }
@@ -326,7 +332,7 @@ impl<T> Way<T> for Lone<'_, T> {
 
 /// Whether the receiver has gone. Everything pushed must have been published and heeded.
 pub(crate) fn check_closed<T>(producer: &mut Producer<T>) -> bool {
-    if !producer.is_closed() && producer.state().is_gone() {
+    if !producer.is_closed() && producer.state().is_shut() {
         producer.close();
     }
     producer.is_closed()

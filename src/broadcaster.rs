@@ -53,7 +53,7 @@ impl<T: Send + 'static> Broadcaster<T> {
     ///
     /// # Errors
     ///
-    /// If the engine is closed, because a pass has panicked; the value comes back.
+    /// If the engine is closed; the value comes back.
     ///
     /// # Panics
     ///

@@ -38,6 +38,7 @@ use slab::Slab;
 
 use crate::board::{Board, Change, Membership};
 use crate::clock::ClockWriter;
+use crate::lane::LaneState;
 use crate::park::Parker;
 use crate::sync::Arc;
 use follow::Merge;
@@ -88,6 +89,24 @@ pub(crate) struct Core {
     short_ways: u64,
     /// In a follower, which gives no numbers.
     merge: Option<Box<Merge>>,
+}
+
+/// How an engine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A pass has panicked: what it was at nobody knows.
+    Panic,
+    /// It was closed between two passes.
+    Closed,
+}
+
+impl End {
+    fn tell(self, lane: &LaneState) {
+        match self {
+            Self::Panic => lane.poison(),
+            Self::Closed => lane.close(),
+        }
+    }
 }
 
 /// Where the numbers come from.
@@ -268,8 +287,18 @@ impl Core {
         }
     }
 
-    /// After a panic in a pass: closes everything that the core knows, so that nobody waits for it.
-    pub(crate) fn close_all(&mut self) {
+    /// Whether it has applied all changes of the topology.
+    pub(crate) fn is_current(&self) -> bool {
+        self.board.topology.generation() == self.generation
+    }
+
+    /// The indices of all authors, and of their lanes.
+    pub(crate) fn authors(&self) -> impl Iterator<Item = &LaneState> {
+        self.sources.iter().flat_map(|(_, source)| source.states())
+    }
+
+    /// At the end: closes everything that the core knows, so that nobody waits for it.
+    pub(crate) fn close_all(&mut self, end: End) {
         // A panic may have come while the changes were applied: the rest of the list is known, too.
         let mut listed = VecDeque::new();
         self.board.topology.take(&mut listed);
@@ -278,42 +307,47 @@ impl Core {
                 Change::Leave { inbox } => port::poison(&inbox),
                 Change::Receiver { inbox, memberships } => {
                     port::poison(&inbox);
-                    memberships.iter().for_each(Membership::poison);
+                    memberships.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::Members { memberships } | Change::MembersEnd { memberships } => {
-                    memberships.iter().for_each(Membership::poison);
+                    memberships.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::GroupForwarder { given, members } => {
-                    given.state().poison();
-                    members.iter().for_each(Membership::poison);
+                    end.tell(given.state());
+                    members.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::Fan { lane, members, .. } | Change::Crowd { lane, members, .. } => {
-                    lane.poison();
-                    members.iter().for_each(Membership::poison);
+                    end.tell(&lane);
+                    members.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::Sleeper { inbox, parker } => {
                     port::poison(&inbox);
                     parker.wake();
                 }
                 Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {
-                    lane.poison();
+                    end.tell(&lane);
                     port::poison(&inbox);
                 }
                 Change::Forwarder { given, inbox, .. } => {
-                    given.state().poison();
+                    end.tell(given.state());
                     port::poison(&inbox);
                 }
-                Change::LaneEnd { lane } => lane.poison(),
+                Change::LaneEnd { lane } => end.tell(&lane),
                 Change::Outbox { ring }
                 | Change::OutboxEnd { ring }
-                | Change::TargetEnd { ring, .. } => ring.state().poison(),
+                | Change::TargetEnd { ring, .. } => end.tell(ring.state()),
             }
         }
         for (_, source) in &self.sources {
-            source.poison();
+            source.states().for_each(|state| end.tell(state));
         }
         for (_, port) in &self.ports {
             port.poison();
         }
     }
+}
+
+fn end_membership(Membership { lane, inbox, .. }: &Membership, end: End) {
+    end.tell(lane);
+    port::poison(inbox);
 }

@@ -25,7 +25,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::board::{Board, Change};
 use crate::combine::{Combine, Held};
-use crate::dispatcher::{Core, Effects, Heat, Numbering};
+use crate::dispatcher::{Core, Effects, End, Heat, Numbering};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
@@ -33,6 +33,7 @@ use crate::park;
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed};
+use crate::waiters::Waiters;
 pub use mode::{Drive, Driver, Hook, Idle};
 pub(crate) use thread::Handle;
 use thread::Staff;
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     numbering: Numbering,
     /// Set by a holder that stops, for one whom it wakes.
     baton: AtomicBool,
+    /// Those who wait until everything is received.
+    pub(crate) closers: Waiters,
     /// Calls of `kick`. Nothing reads it on the way of a message.
     kicks: AtomicU64,
     /// Of a follower: whoever forwards holds it while it looks whether the number is free, and publishes it.
@@ -94,6 +97,7 @@ impl Shared {
             staff: Staff::default(),
             numbering,
             baton: AtomicBool::new(false),
+            closers: Waiters::default(),
             kicks: AtomicU64::new(0),
             forwarding: Mutex::new(()),
             ports: Registry::default(),
@@ -115,6 +119,21 @@ impl Shared {
 
     pub(crate) fn is_poisoned(&self) -> bool {
         self.core.is_poisoned()
+    }
+
+    /// Whether nothing can be sent any more: it is being closed, or was.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.board.topology.is_shut() || self.is_poisoned()
+    }
+
+    /// What the core knows, when it has applied all changes; none if somebody else holds it, or it has not.
+    pub(crate) fn look_into_core<R>(&self, look: impl FnOnce(&Core) -> R) -> Option<R> {
+        let held = self.core.try_hold()?;
+        let found = held.is_current().then(|| look(&held));
+        if held.release() {
+            self.kick();
+        }
+        found
     }
 
     /// How often it was kicked.
@@ -240,6 +259,15 @@ impl Shared {
         did
     }
 
+    /// A receiver has read what there was, or has gone.
+    pub(crate) fn tell_closers(&self) {
+        // Pairs with the heavy barrier of whoever closes: it sees what was read, or we see it armed.
+        light!("close.receiver.light");
+        if self.closers.is_armed() {
+            self.closers.wake(0);
+        }
+    }
+
     #[cold]
     fn tell_of_clock(&self) {
         if self.board.waiters.wake(self.board.clock.now()).left {
@@ -264,7 +292,7 @@ impl Shared {
         struct Poison<'a, 'b>(&'a Shared, &'a mut Held<'b, Core>);
         impl Drop for Poison<'_, '_> {
             fn drop(&mut self) {
-                self.0.poison_held(self.1);
+                self.0.poison_held(self.1, End::Panic);
             }
         }
         let guard = Poison(self, held);
@@ -353,19 +381,19 @@ impl Shared {
     }
 
     /// Nobody will pass again: closes everything, and wakes everyone.
-    fn poison_held(&self, held: &mut Held<'_, Core>) {
+    fn poison_held(&self, held: &mut Held<'_, Core>, end: End) {
         held.poison();
         // From here on each parker is woken by read-modify-write, and the list of clock waiters under its lock: who
         // arms later finds the poison.
-        (**held).close_all();
+        (**held).close_all(end);
         self.board.waiters.wake(u64::MAX);
     }
 
-    /// As if a pass had panicked, for tests of what a bug of ours would do.
-    pub(crate) fn poison(&self) {
+    /// Closes the engine: no pass runs any more. (Or as if one had panicked, for tests of what a bug of ours would do.)
+    pub(crate) fn end(&self, end: End) {
         while !self.is_poisoned() {
             if let Some(mut held) = self.core.try_hold() {
-                self.poison_held(&mut held);
+                self.poison_held(&mut held, end);
             }
             sync::yield_now();
         }

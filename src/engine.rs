@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::address::Address;
 use crate::board::Change;
 use crate::clock::Seq;
+use crate::closing::{self, Closing};
 use crate::dispatcher::{Heat, Numbering};
 use crate::drive::{Doze, Drive, For, Handle, Shared, Step, Unfinished};
 use crate::error::{AddressError, BuildError, WaitError, WaitTimeoutError};
@@ -128,6 +129,43 @@ impl Engine {
     /// every lane: for a report now and then. Nothing is counted on the way of a message for it.
     pub fn stats(&self) -> Stats {
         Stats::of(&self.shared)
+    }
+
+    /// Ends the engine in order. From now on nothing can be sent: each author's next send is an error that gives
+    /// the value back, and so is one that waits for room. (One that is under way at this moment may still be sent.)
+    /// What was sent is numbered and handed out, and this waits, `within` at the longest, until the receivers have
+    /// received it all. Then everything is closed, however far they have come: no number is given any more, and
+    /// whoever waits for anything is told so. Returns what was left where, and who held it.
+    ///
+    /// A message counts as received when it has left its lane; whether its receiver is done with it, its
+    /// [progress](Receiver::progress) tells, and whoever joins its thread. What was handed out a receiver may read also
+    /// after this; then it is told that it has closed.
+    ///
+    /// This blocks: in a task use your runtime's way to call what blocks. With [`Drive::Manual`] it passes itself.
+    /// Closing what is closed reports what is left now.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// let (mut other, _unread) = engine.options().name("audit").channel()?;
+    /// let worker = std::thread::spawn(move || rx.messages().count());
+    /// tx.send_batch(0..1000)?;
+    /// other.send("nobody reads it")?;
+    /// let report = engine.close(Duration::from_millis(100));
+    /// assert_eq!(worker.join().unwrap(), 1000);
+    /// assert_eq!(tx.send(1000).unwrap_err().into_inner(), 1000);
+    /// assert_eq!(report.to_string(), "audit: 1 not received, 0 without a number; held by audit");
+    /// # Ok(()) }
+    /// ```
+    pub fn close(&self, within: Duration) -> Closing {
+        closing::close(&self.shared, within)
+    }
+
+    /// Whether it is being closed, or was.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closing()
     }
 
     /// Runs a pass, and those that it finds due. True if they numbered anything, or another was due. For
@@ -380,7 +418,7 @@ impl Clock {
     ///
     /// # Errors
     ///
-    /// If the engine is closed, because a pass has panicked.
+    /// If the engine is closed.
     pub fn wait_for(&self, seq: Seq) -> Result<Seq, WaitError> {
         self.wait(seq, None).map_err(|_| WaitError)
     }

@@ -262,8 +262,9 @@ pub enum BuildError {
     NoThread(std::io::ErrorKind),
 }
 
-/// Closed: all that was sent has been received, and no source is left. (Or a pass of the engine has panicked, which
-/// would be a bug of the engine: then nothing is handed out any more.)
+/// Closed: all that was sent has been received, and no source is left. Or the engine was closed
+/// ([`Engine::close`](crate::Engine::close)), or a pass has panicked, which would be a bug of the engine: then
+/// nothing is handed out any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RecvError;
 
@@ -294,7 +295,7 @@ pub enum StampedError {
     Closed,
 }
 
-/// The clock stands for ever: a pass of the engine has panicked.
+/// The clock stands for ever: the engine was closed ([`Engine::close`](crate::Engine::close)), or a pass has panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct WaitError;
 
@@ -303,7 +304,7 @@ pub struct WaitError;
 pub enum WaitTimeoutError {
     /// It has not come that far in time.
     Timeout,
-    /// It stands for ever: a pass of the engine has panicked.
+    /// It stands for ever: the engine was closed, or a pass has panicked.
     Closed,
 }
 

@@ -18,7 +18,7 @@ use crate::error::{
 };
 use crate::given::Given;
 use crate::group::Group;
-use crate::lane::{GONE, POISONED, WANT};
+use crate::lane::{CLOSING, GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::{Lane, Producer};
 use crate::sync::Arc;
@@ -129,7 +129,7 @@ impl<T: Send + 'static> Forwarder<T> {
         });
         let (shared, passed) = (group.shared().clone(), given.state().waived());
         let mut producer = Producer::new(lane);
-        if shared.is_poisoned() {
+        if shared.is_closing() {
             // Perhaps nobody has found the lane on the list.
             producer.close();
         }
@@ -223,7 +223,7 @@ impl<T: Send + 'static> Forwarder<T> {
         if attention & WANT != 0 {
             self.shared.speak_up(state);
         }
-        if attention & (GONE | POISONED) != 0 {
+        if attention & (GONE | POISONED | CLOSING) != 0 {
             return Err(AdvanceError);
         }
         Ok(())
@@ -247,7 +247,7 @@ impl<T: Send + 'static> Forwarder<T> {
 
     /// Whether the receiver is gone. True is final; false may be outdated on return.
     pub fn is_closed(&self) -> bool {
-        self.producer.is_closed() || self.producer.state().is_gone()
+        self.producer.is_closed() || self.producer.state().is_shut()
     }
 
     /// Messages of this forwarder that were not yet received, of a group by the slowest; as of some moment during the

@@ -248,7 +248,7 @@ impl<T: Send + 'static> Group<T> {
         let state = lane.state().clone();
         self.add_lane(&lane, None, |members| Change::Fan { lane: state, after, members });
         let mut producer = Producer::new(lane);
-        if self.circle.shared.is_poisoned() {
+        if self.circle.shared.is_closing() {
             // Perhaps nobody has found the lane on the list.
             producer.close();
         }

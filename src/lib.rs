@@ -169,6 +169,7 @@ mod address;
 mod author;
 mod batch;
 mod broadcaster;
+mod closing;
 mod engine;
 mod follower;
 mod forwarder;
@@ -187,6 +188,7 @@ pub use address::Address;
 pub use author::{Sending, Stamping};
 pub use broadcaster::{Broadcaster, Slowest};
 pub use clock::Seq;
+pub use closing::{Closing, Holder, Left};
 pub use drive::{Drive, Driver, Hook, Idle};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
@@ -236,6 +238,6 @@ pub mod parts {
 
     /// As if a pass had panicked.
     pub fn poison(engine: &Engine) {
-        engine.shared.poison();
+        engine.shared.end(crate::dispatcher::End::Panic);
     }
 }

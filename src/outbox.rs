@@ -190,7 +190,7 @@ impl Outbox {
         if !has_room() {
             self.shared.drive();
             if !has_room() {
-                let closed = check_closed(producer) || self.shared.is_poisoned();
+                let closed = check_closed(producer) || self.shared.is_closing();
                 return Err(if closed {
                     TrySendError::Closed(value)
                 } else {

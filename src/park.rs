@@ -113,6 +113,11 @@ impl Deadline {
         now().checked_add(timeout).map(Self)
     }
 
+    /// Whether it comes first; none never comes.
+    pub(crate) fn is_before(self, other: Option<Self>) -> bool {
+        other.is_none_or(|other| self.0 < other.0)
+    }
+
     pub(crate) fn has_passed(self) -> bool {
         now() >= self.0
     }

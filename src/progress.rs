@@ -108,7 +108,7 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// If the engine is closed, because a pass has panicked.
+    /// If the engine is closed.
     pub fn wait_for(&self, seq: Seq) -> Result<Seq, WaitError> {
         self.wait(seq, None).map_err(|_| WaitError)
     }

@@ -339,6 +339,7 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         }
         let inbox = self.port.inbox.clone();
         self.shared.announce(Change::Leave { inbox });
+        self.shared.tell_closers();
         let mut panic = None;
         for Inlet { lane, .. } in inlets.iter().filter(|inlet| inlet.tap.is_none()) {
             drain(lane, &mut panic);

@@ -23,9 +23,9 @@ use line::{Entered, Line, Outcome, Slot};
 /// Sends to one receiver by `&self`, from several threads or tasks: one lane, behind a short lock. Made by
 /// [`Sender::into_shared`].
 ///
-/// What is sent is numbered in the order of the calls (of tasks, the order in which their futures are first polled).
-/// Clones are the same lane. For speed, give each thread a [`Sender`] of its own; this is for those who cannot have one:
-/// the state that a service's handlers share, a logger, a callback.
+/// What is sent is numbered in the order of the calls (of tasks, the order in which their futures are first
+/// polled). Clones are the same lane. For speed, give each thread a [`Sender`] of its own; this is for those who
+/// cannot have one: the state that a service's handlers share, a logger, a callback.
 ///
 /// The lock is held while a value is written, never while anyone waits, nor while foreign code runs. While one waits
 /// for its number ([`send_stamped`](Self::send_stamped)), those who come after it wait, too.
@@ -163,8 +163,8 @@ impl<T: Send + 'static> SharedSender<T> {
         SharedSending::new(&self.line, value, false)
     }
 
-    /// As [`send_stamped`](Self::send_stamped), for a task. Dropping the future before it is ready leaves the value sent,
-    /// if its turn had come.
+    /// As [`send_stamped`](Self::send_stamped), for a task. Dropping the future before it is ready leaves the value
+    /// sent, if its turn had come.
     ///
     /// # Errors
     ///

@@ -39,6 +39,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("author", 3),
     ("batch", 3),
     ("broadcaster", 3),
+    ("closing", 3),
     ("drive", 3),
     ("engine", 3),
     ("follower", 3),

@@ -67,7 +67,8 @@ impl<'a, T: Send + 'static> Branch<'a, T> {
     /// Values that were written and not published.
     #[inline]
     fn pending(&self) -> u64 {
-        self.lane.producer.tail() - self.published
+        // What was taken back stands no more before the tail.
+        self.lane.producer.tail().saturating_sub(self.published)
     }
 
     /// How many more the order ring has words for.

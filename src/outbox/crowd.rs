@@ -272,7 +272,7 @@ impl Outbox {
                 Err(reason) => return Err(SendError { value, reason }),
             };
             match self.send(target, value) {
-                Err(error) if error.reason == Reason::Closed && !self.shared.is_poisoned() => {
+                Err(error) if error.reason == Reason::Closed && !self.shared.is_closing() => {
                     value = error.value;
                     self.ask_again(group);
                 }
@@ -293,7 +293,7 @@ impl Outbox {
                 Err(reason) => return Err(SendError { value, reason }.into()),
             };
             match self.try_send(target, value) {
-                Err(TrySendError::Closed(back)) if !self.shared.is_poisoned() => {
+                Err(TrySendError::Closed(back)) if !self.shared.is_closing() => {
                     value = back;
                     self.ask_again(group);
                 }
@@ -378,7 +378,7 @@ impl Outbox {
             members,
         });
         let mut producer = Producer::new(lane);
-        if self.shared.is_poisoned() {
+        if self.shared.is_closing() {
             // Perhaps nobody has found the lane on the list.
             producer.close();
         }

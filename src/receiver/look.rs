@@ -305,6 +305,7 @@ impl<T: Send + 'static> Look<T> {
             Step::Look => find(self),
             Step::Arm => {
                 self.reader.ask_for_attention();
+                self.shared.tell_closers();
                 None
             }
         };
