@@ -38,6 +38,8 @@ mod promises;
 #[cfg(loom)]
 mod short;
 #[cfg(loom)]
+mod shutdown;
+#[cfg(loom)]
 mod waiting;
 #[cfg(loom)]
 mod weaken;
@@ -55,6 +57,7 @@ fn main() -> std::process::ExitCode {
         progress::MODELS,
         merge::MODELS,
         follower::MODELS,
+        shutdown::MODELS,
     ]
     .concat();
     harness::main(&models)

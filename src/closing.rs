@@ -24,10 +24,7 @@ use crate::dispatcher::End;
 use crate::drive::Shared;
 use crate::park::{Deadline, Parker};
 use crate::stats::{HeldUp, LaneStats, ReceiverStats, Stats};
-use crate::sync::{Arc, give_way};
-
-/// So long it sleeps at most before it looks again.
-const GLANCE: Duration = Duration::from_millis(5);
+use crate::sync::{Arc, GLANCE, yield_now};
 
 /// What became of an engine that was closed. Made by [`Engine::close`](crate::Engine::close).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +45,8 @@ pub struct Left {
     pub receiver: Holder,
     /// Messages that have their number, and were not received. Those that were handed out it may still read.
     pub unread: u64,
-    /// Messages that have no number, and never get one.
+    /// Messages that have no number, and never get one. (One that its author is being given back at this moment may be
+    /// among them.)
     pub unnumbered: u64,
     /// The receivers that held up these messages: itself, if it does not receive what it was handed, or did not make
     /// room; others, if something before them in the same outbox, or the same broadcast, could not be handed out.
@@ -123,7 +121,7 @@ fn stop_authors(shared: &Shared) {
         match told {
             Some(parkers) => break parkers,
             None if shared.is_poisoned() => return,
-            None => give_way(),
+            None => yield_now(),
         }
     };
     // Pairs with the light barrier of each author: what it has published is drained, or it sees CLOSING. And with the
@@ -148,7 +146,8 @@ fn drain(shared: &Shared, deadline: Option<Deadline>) {
             || deadline.is_some_and(Deadline::has_passed)
             || Stats::of(shared).receivers.iter().all(|receiver| receiver.depth == 0);
         if !is_over {
-            let glance = Deadline::after(GLANCE).filter(|glance| glance.is_before(deadline));
+            let glance = GLANCE.and_then(Deadline::after);
+            let glance = glance.filter(|glance| glance.is_before(deadline));
             parker.sleep(glance.or(deadline));
         }
         parker.disarm();

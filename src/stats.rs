@@ -11,7 +11,7 @@ use crate::clock::Seq;
 use crate::drive::Shared;
 use crate::lane::Counts;
 use crate::order::OrderRing;
-use crate::sync::{Arc, Mutex, give_way};
+use crate::sync::{Arc, Mutex, yield_now};
 
 /// A report on an engine. Made by [`Engine::stats`](crate::Engine::stats).
 ///
@@ -169,7 +169,7 @@ fn turns(shared: &Shared) -> (u64, u64) {
         if shared.is_poisoned() {
             return (0, 0);
         }
-        give_way();
+        yield_now();
     }
 }
 
