@@ -3,6 +3,9 @@
 
 #![cfg(all(feature = "cli", not(loom), target_os = "linux"))]
 
+#[path = "demo/terminal.rs"]
+mod terminal;
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -17,6 +20,12 @@ fn start(args: &[&str]) -> (Child, BufReader<impl Read>) {
     let mut child = demo(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stdout = BufReader::new(child.stdout.take().unwrap());
     (child, stdout)
+}
+
+fn kill(child: &Child, signal: &str) {
+    // A shell's own `kill`: not every system has it as a program.
+    let script = format!("kill -s {signal} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -78,9 +87,7 @@ fn a_signal_ends_it_early_with_the_check_and_the_report() {
         let (mut child, mut stdout) = start(&["-s", "300", "--plain"]);
         let mut output = String::new();
         stdout.read_line(&mut output).unwrap();
-        // A shell's own `kill`: not every system has it as a program.
-        let script = format!("kill -s {signal} {}", child.id());
-        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        kill(&child, signal);
         stdout.read_to_string(&mut output).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(0));
         assert!(!assert_all_held(&output).is_empty());
