@@ -31,7 +31,7 @@ use super::mark::{AuthorId, Mark};
 use author::Author;
 use numbers::Numbers;
 use verdict::Findings;
-pub(super) use verdict::{Promise, Verdict};
+pub(super) use verdict::{Broken, Promise, Verdict};
 
 /// The check's number for one who receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 //! Only the thread that draws touches it. A panic of another thread is kept until the terminal is as it was, and told
 //! then: the report of a panic would be lost on a screen that goes away, and nothing can be drawn over it.
 
-use std::io;
+use std::io::{self, Write};
 use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -88,7 +89,10 @@ impl Guard {
         let (kept, told) = (Arc::clone(&panics), panic::take_hook());
         panic::set_hook(Box::new(move |info| {
             match kept.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-                Some(kept) => kept.push(info.to_string()),
+                Some(kept) => {
+                    let thread = thread::current();
+                    kept.push(format!("thread '{}' {info}", thread.name().unwrap_or_default()));
+                }
                 None => told(info),
             }
         }));
@@ -107,7 +111,6 @@ impl Drop for Guard {
         disable_raw_mode().ok();
         let kept = self.panics.lock().unwrap_or_else(PoisonError::into_inner).take();
         for told in kept.into_iter().flatten() {
-            use io::Write;
             writeln!(io::stderr(), "{told}").ok();
         }
     }
