@@ -13,8 +13,9 @@
 //!
 //! *Broadcasts* reach many and have one number. One member, the *keeper*, is there from the first to the last: what it
 //! gets counts for O1 and O2, and every other member must have had the same numbers, from its joining to its leaving.
-//! Where it left is not known to the number; but what the clock showed just before, it must have had, and beyond that
-//! there may be no hole. Their numbers are kept to the end: 8 bytes for each, and the demo's feeds are slow.
+//! At which number it left, nobody is told; but what the clock showed just before, it must have had, and in what it
+//! got beyond that there may be no hole. The numbers are kept to the end: 8 bytes for each, and the demo's feeds are
+//! slow.
 //!
 //! *O5 by counting*: a message that was withheld from a reader that was told of its number would lack in the end. All
 //! who leave read first what they were sent, so there is no number that nobody may have seen, and nothing is excused.
@@ -90,20 +91,7 @@ struct Reader {
 
 impl Check {
     pub(super) fn reader(&mut self, name: impl Into<String>, kind: Kind) -> ReaderId {
-        let [last, clock, caught_up] = [Seq::ZERO; 3];
-        let (counts, broadcasts) = (Vec::new(), Vec::new());
-        let name = name.into();
-        let membership = None;
-        self.readers.push(Reader {
-            name,
-            kind,
-            last,
-            clock,
-            caught_up,
-            counts,
-            broadcasts,
-            membership,
-        });
+        self.readers.push(Reader::new(name.into(), kind));
         ReaderId(self.readers.len() - 1)
     }
 
@@ -208,6 +196,12 @@ impl Check {
 }
 
 impl Reader {
+    fn new(name: String, kind: Kind) -> Self {
+        let [last, clock, caught_up] = [Seq::ZERO; 3];
+        let (counts, broadcasts, membership) = (Vec::new(), Vec::new(), None);
+        Self { name, kind, last, clock, caught_up, counts, broadcasts, membership }
+    }
+
     fn message(&mut self, seq: Seq, mark: Mark, findings: &mut Findings) {
         let Self { name, kind, last, clock, caught_up, broadcasts, .. } = self;
         findings.fact(Promise::Increasing, seq > *last, || format!("{name}: {seq} after {last}"));
