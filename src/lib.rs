@@ -15,8 +15,8 @@
 //! ```
 //!
 //! A message is written once, into its sender's lane (a ring of its own), and read once, there. What moves through
-//! the dispatcher are *runs*: "so many messages of that lane, with these numbers". There is no dispatcher thread:
-//! whoever needs progress runs a pass.
+//! the dispatcher are *runs*: "so many messages of that lane, with these numbers". There is no dispatcher thread,
+//! unless one is asked for ([`Drive`]): whoever needs progress runs a pass.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -102,6 +102,36 @@
 //! # thread.join().unwrap();
 //! # Ok(()) }
 //! ```
+//!
+//! # Tasks
+//!
+//! Whatever waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
+//! [`Receiver::recv_event_async`], [`Receiver::recv_batch_async`], [`Clock::reached`], [`Progress::reached`];
+//! receivers and merges are streams. No runtime is named, and none is needed. Threads and tasks mix: a lane does
+//! not know who writes it, nor who reads. A future that is dropped has taken nothing, and leaves nobody asleep; one
+//! that sends gives its value back.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # smol::block_on(async {
+//! let engine = mainspring::Engine::new();
+//! let (mut tx, mut rx) = engine.channel();
+//! let done = rx.progress();
+//! let worker = std::thread::spawn(move || rx.messages().map(|(_, n)| n).sum::<u32>()); // a thread
+//! tx.send_async(1).await?; // and a task
+//! let seq = tx.send_stamped_async(2).await?;
+//! done.reached(seq).await?; // the worker is done with both
+//! drop(tx);
+//! assert_eq!(worker.join().unwrap(), 3);
+//! # Ok(()) })}
+//! ```
+//!
+//! A [`SharedSender`] sends by `&self`: one lane behind a short lock, for those who share it.
+//!
+//! # The end
+//!
+//! Ends may be dropped in any order, at any time: see [`Receiver`] and [`Sender`]. [`Engine::close`] ends all of it in
+//! order: nothing more is sent, what was sent is received, and a report tells what was left where, and who held it.
 //!
 //! # Many lanes
 //!

@@ -1,6 +1,6 @@
 //! One lane for several authors: a sender behind a short lock.
 //!
-//! Who finds room writes, publishes and goes. Who finds none leaves the value in a queue ([`line`]) and waits for what
+//! Who finds room writes, publishes and goes. Who finds none leaves the value in a queue (`line.rs`) and waits for what
 //! becomes of it: so values are sent in the order of the calls, and one whose author has given up, or been forgotten,
 //! is in nobody's way.
 
