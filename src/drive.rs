@@ -12,7 +12,7 @@
 //! leaves the core free for a moment for those who kick, so that no caller is kept at work for others without end.
 //!
 //! There is one way to wait ([`wait`]), for receivers, full senders and those who wait for the clock. The argument why
-//! nobody sleeps through what it waits for is in [`park`](crate::park).
+//! nobody sleeps through what it waits for is in [`park`].
 
 mod mode;
 mod thread;
