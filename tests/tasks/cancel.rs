@@ -51,7 +51,8 @@ macro_rules! receive_in_pieces {
 }
 
 /// Goal: a receive that is given up takes nothing, whatever its form and wherever it is given up. Method: each receive
-/// gets 1, 2, … polls, until it is ready or given up; all that was sent comes, in order, and what is dropped is counted.
+/// gets 1, 2, … polls, until it is ready or given up; all that was sent comes, in order, and what is dropped is
+/// counted.
 #[test]
 fn a_dropped_receive_takes_nothing() {
     for runtime in ALL {
@@ -163,8 +164,8 @@ fn a_dropped_send_has_not_sent() {
 }
 
 /// Goal: one that sleeps and is given up takes its waker with it, at once, and those who sleep beside it are woken all
-/// the same, thread or task. Method: a waker's owners are counted before and after; another receiver, a clock waiter and
-/// a progress waiter sleep as tasks, a fourth as a thread.
+/// the same, thread or task. Method: a waker's owners are counted before and after; another receiver, a clock waiter
+/// and a progress waiter sleep as tasks, a fourth as a thread.
 #[test]
 fn who_gives_up_leaves_no_waker_and_nobody_asleep() {
     to_the_end(|| {

@@ -78,8 +78,8 @@ fn a_receiver_is_used_again() {
     }
 }
 
-/// Goal: the same for senders that wait for room or for a number, and for an outbox. Method: a lane of one; the value of
-/// a forgotten send is lost with it, and nothing else is.
+/// Goal: the same for senders that wait for room or for a number, and for an outbox. Method: a lane of one; the value
+/// of a forgotten send is lost with it, and nothing else is.
 #[test]
 fn a_sender_is_used_again() {
     for runtime in ALL {

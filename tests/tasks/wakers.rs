@@ -95,9 +95,9 @@ impl Drop for Busy {
     }
 }
 
-/// Goal: a waker may use the engine, in `wake` and when it is dropped: pass, receive, send, join, drop ends. Method: one
-/// of each kind sleeps with such a waker, over and over; in every drive; a plain channel works on all the time, and all
-/// of them are woken.
+/// Goal: a waker may use the engine, in `wake` and when it is dropped: pass, receive, send, join, drop ends. Method:
+/// one of each kind sleeps with such a waker, over and over; in every drive; a plain channel works on all the time,
+/// and all of them are woken.
 #[test]
 fn a_waker_may_use_the_engine() {
     for drive in [Drive::Callers, Drive::manual(|| {}), Drive::thread(mainspring::Idle::Park)] {
@@ -158,9 +158,9 @@ fn a_waker_may_use_the_engine() {
     }
 }
 
-/// Goal: a waker that panics harms nobody but its own task: all others that the same pass, the same end or the same move
-/// of the clock wakes are woken, the dispatcher goes on, and so does whoever called. Method: three of a kind sleep, and
-/// each in turn has the bad waker; in every drive.
+/// Goal: a waker that panics harms nobody but its own task: all others that the same pass, the same end or the same
+/// move of the clock wakes are woken, the dispatcher goes on, and so does whoever called. Method: three of a kind
+/// sleep, and each in turn has the bad waker; in every drive.
 #[test]
 fn a_waker_that_panics_harms_no_other() {
     for idle in [None, Some(mainspring::Idle::Park)] {
@@ -239,8 +239,8 @@ fn sleep_all<'a, F: Future + Unpin>(waits: &mut [F], waker: impl Fn(usize) -> &'
     }
 }
 
-/// Goal: it does not matter in whose call a waker runs, nor that the task is polled there, in the midst of another end's
-/// send. Method: two tasks that answer each other inside of `wake`, to any depth; a thread sends now and then.
+/// Goal: it does not matter in whose call a waker runs, nor that the task is polled there, in the midst of another
+/// end's send. Method: two tasks that answer each other inside of `wake`, to any depth; a thread sends now and then.
 #[test]
 fn a_waker_that_polls_in_place_answers_at_once() {
     to_the_end(|| {
