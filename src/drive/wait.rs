@@ -231,8 +231,8 @@ impl Doze {
     }
 
     fn place(&mut self, shared: &Arc<Shared>, parker: &Arc<Parker>) -> &mut Place {
-        if self.place.as_ref().is_none_or(|place| !Arc::ptr_eq(&place.parker, parker)) {
-            self.end();
+        if self.place.as_ref().is_some_and(|place| !Arc::ptr_eq(&place.parker, parker)) {
+            self.place = None;
         }
         self.place.get_or_insert_with(|| Place {
             shared: shared.clone(),

@@ -1,5 +1,6 @@
 //! The standard library's atomics, locks and threads, as the rest of the crate uses them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -104,6 +105,9 @@ impl Signal {
 
     /// Wakes it; true if it is a thread. A thread stays attached: it may be asleep again for a flag that is taken
     /// later. A task's waker goes: whoever was woken leaves another.
+    ///
+    /// A waker that panics tells the panic hook, and nobody else: whoever happened to wake it is not to blame, and has
+    /// others to wake.
     pub(crate) fn notify(&self) -> bool {
         let mut sleeper = self.sleeper.lock();
         match &*sleeper {
@@ -117,7 +121,7 @@ impl Signal {
                 let task = sleeper.take();
                 drop(sleeper);
                 if let Some(Sleeper::Task(waker)) = task {
-                    waker.wake();
+                    catch_unwind(AssertUnwindSafe(|| waker.wake())).ok();
                 }
                 false
             }
