@@ -14,6 +14,8 @@
 //! There is one way to wait ([`wait`](Shared::wait)), for receivers, full senders and those who wait for the clock.
 //! The argument why nobody sleeps through what it waits for is in [`park`].
 
+mod report;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -155,8 +157,9 @@ impl Shared {
     ) -> Self {
         sync::decide_barrier();
         let board = Arc::new(Board::new(start));
+        let core = Core::new(board.clone(), start, heat, numbering, timestamps);
         Self {
-            core: CachePadded::new(Combine::new(Core::new(board.clone(), start, heat, numbering))),
+            core: CachePadded::new(Combine::new(core)),
             board,
             drive,
             numbering,
@@ -182,22 +185,6 @@ impl Shared {
 
     pub(crate) fn is_poisoned(&self) -> bool {
         self.core.is_poisoned()
-    }
-
-    /// How often it was kicked.
-    pub(crate) fn kicks(&self) -> u64 {
-        // Relaxed: a count.
-        self.kicks.load(Relaxed)
-    }
-
-    /// How many passes there have been, and short ways; none if one is under way.
-    pub(crate) fn turns(&self) -> Option<(u64, u64)> {
-        let held = self.core.try_hold()?;
-        let turns = held.turns();
-        if held.release() {
-            self.kick();
-        }
-        Some(turns)
     }
 
     /// A change of the topology, and the kick that it owes.

@@ -114,7 +114,13 @@ impl Engine {
 
     /// One author's way to any receivers of any types, in one order.
     pub fn outbox(&self) -> Outbox {
-        Outbox::new(self.shared.clone(), self.shared.capacity)
+        Outbox::new(self.shared.clone(), None, self.shared.capacity)
+    }
+
+    /// An outbox with a name, which shows in `Debug`, in statistics and in events.
+    pub fn named_outbox(&self, name: impl Into<String>) -> Outbox {
+        let name = Some(name.into().into_boxed_str());
+        Outbox::new(self.shared.clone(), name, self.shared.capacity)
     }
 
     /// A group of receivers, with no member.
@@ -201,7 +207,9 @@ impl Builder {
         self
     }
 
-    /// Publishes with the clock when it was published. Off by default: the system's clock costs more than a pass.
+    /// Publishes with the clock when it was published, and measures how far receivers are behind, in
+    /// [time](crate::ReceiverStats::lag_time). Off by default: the system's clock costs more than a pass, and each
+    /// receiver tells how far it is with every message.
     pub fn timestamps(mut self, on: bool) -> Self {
         self.timestamps = on;
         self
@@ -255,7 +263,7 @@ pub struct Options<'a, T> {
 }
 
 impl<T: Send + 'static> Options<'_, T> {
-    /// A name, which shows in `Debug`.
+    /// A name, which shows in `Debug`, in statistics and in events.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into_boxed_str());
         self

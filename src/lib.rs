@@ -211,7 +211,7 @@ pub mod parts {
     pub use crate::ring::Ring;
     pub use crate::sync::{barrier_form, sites};
 
-    use crate::dispatcher::Heat;
+    use crate::dispatcher::{Core, Heat};
     use crate::{Builder, Engine};
 
     /// Lanes go cold as soon as a pass finds them silent.
@@ -227,7 +227,7 @@ pub mod parts {
 
     /// How many passes there have been; none while one is under way.
     pub fn passes(engine: &Engine) -> Option<u64> {
-        Some(engine.shared.turns()?.0)
+        Some(engine.shared.ask(Core::turns)?.0)
     }
 
     /// As if a pass had panicked.

@@ -71,8 +71,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(shared: Arc<Shared>, capacity: usize) -> Self {
-        let ring = OrderRing::new(capacity);
+    pub(crate) fn new(shared: Arc<Shared>, name: Option<Box<str>>, capacity: usize) -> Self {
+        let ring = OrderRing::new(name, capacity);
         shared.rings.add(&ring);
         shared.announce(Change::Outbox { ring: ring.clone() });
         let limit = ring.capacity();
@@ -258,6 +258,16 @@ impl Outbox {
         number.map(Seq::new).map_err(|_| StampedError::Closed)
     }
 
+    /// The name that it was given.
+    pub fn name(&self) -> Option<&str> {
+        self.ring.name.as_deref()
+    }
+
+    /// Its number, which no other outbox or receiver of this process has.
+    pub fn id(&self) -> u64 {
+        self.ring.id
+    }
+
     /// Messages of this outbox that have no number yet, as of some moment during the call.
     pub fn len(&self) -> usize {
         self.ring.state().depth() as usize
@@ -287,6 +297,8 @@ impl Drop for Outbox {
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox")
+            .field("name", &self.name())
+            .field("id", &self.id())
             .field("targets", &self.targets.iter().filter(|slot| !slot.removed).count())
             .field("len", &self.len())
             .field("capacity", &self.capacity())

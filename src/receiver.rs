@@ -355,6 +355,7 @@ impl<T: Send + 'static> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
             .field("name", &self.port.name)
+            .field("id", &self.port.id)
             .field("told", &self.look.told())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()

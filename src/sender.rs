@@ -194,6 +194,7 @@ impl<T: Send + 'static> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
             .field("to", &self.port.name)
+            .field("id", &self.port.id)
             .field("len", &self.len())
             .field("capacity", &self.capacity())
             .field("closed", &self.is_closed())
