@@ -63,6 +63,8 @@ pub struct Receiver<T: Send + 'static> {
 /// Either one says that everything with a lower number that was meant for the receiver has been received: so a
 /// window that ends at t may be closed when anything above t is told, or `Clock(t)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Event<T> {
     /// A message and its number.

@@ -4,6 +4,9 @@
 //! received. So a report costs only the one who asks for it. It is no snapshot: each figure is true of some moment
 //! during the call.
 
+#[cfg(feature = "openmetrics")]
+mod open_metrics;
+
 use std::fmt;
 use std::sync::Weak;
 use std::time::Duration;
@@ -34,6 +37,8 @@ use crate::sync::{Arc, Mutex, give_way};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Stats {
     /// Where the clock stands.
@@ -57,6 +62,8 @@ pub struct Stats {
 
 /// A report on a receiver.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct ReceiverStats {
     /// The name that it was given.
@@ -95,6 +102,8 @@ pub struct ReceiverStats {
 
 /// A report on a lane.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct LaneStats {
     /// Messages sent on it.
@@ -115,6 +124,8 @@ pub struct LaneStats {
 
 /// A report on an outbox.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct OutboxStats {
     /// The name that it was given.
@@ -136,6 +147,8 @@ pub struct OutboxStats {
 
 /// How a receiver holds up a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum HeldUp {
     /// The lane is full: its sender cannot send.
