@@ -24,6 +24,7 @@ use crate::stats::{Census, ReceiverStats};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, Ordering::Relaxed, unique};
 use crate::tap::Tap;
+use crate::trace::Label;
 
 /// Names a receiver of `T`. Does not keep it open.
 ///
@@ -90,6 +91,8 @@ pub(crate) struct Port<T> {
     pub(crate) name: Option<Box<str>>,
     /// For people: unique in the process.
     pub(crate) id: u64,
+    /// For those who watch.
+    pub(crate) label: Label,
     /// The capacity of the lanes to it.
     pub(crate) capacity: usize,
     /// In a follower: which numbers it is to have.
@@ -147,7 +150,8 @@ impl<T: Send + 'static> Port<T> {
         });
         let (inbox, forwarded) = (Inbox::new(inbox), Forwarded::default());
         let (id, missed) = (unique(), AtomicU64::new(0));
-        Arc::new(Self { inbox, name, id, capacity, forwarded, lanes, missed })
+        let label = Label::new(name.as_deref(), id);
+        Arc::new(Self { inbox, name, id, label, capacity, forwarded, lanes, missed })
     }
 
     /// The receiver tells here how far it is, from now on.
@@ -162,6 +166,7 @@ impl<T: Send + 'static> Port<T> {
         lane: Arc<Lane<T>>,
         joining: impl FnOnce(&Arc<Lane<T>>, u32) -> Change,
     ) -> Result<Outlet<T>, AddressError> {
+        lane.state().whom.is(&self.label);
         let key = self.register(Inlet { lane: lane.clone(), tap: None })?;
         if !shared.join(joining(&lane, key), &self.inbox) {
             self.withdraw(key);
@@ -240,6 +245,10 @@ impl<T: Send + 'static> Port<T> {
 impl<T: Send + 'static> Census for Port<T> {
     fn port(&self) -> Option<usize> {
         self.inbox.port()
+    }
+
+    fn label(&self) -> Label {
+        self.label.clone()
     }
 
     fn count(

@@ -14,6 +14,7 @@ use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, Tr
 use crate::lane::{GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::Producer;
+use crate::stall::{Stall, holder_of};
 use crate::sync::{Arc, GATHER};
 
 /// One author's lane. The promises of its methods are those of [`Sender`](crate::Sender), which passes them on.
@@ -208,16 +209,19 @@ pub(crate) fn wait_for_room<T>(
     // At first only so much that it is worth going on: a little is full again at once, and each look takes the line of
     // the head from the receiver. But whoever is about to sleep takes what there is.
     let (mut looks, mut least) = (0, producer.lane().capacity() as u64 / 2);
-    let found = shared.wait(&parker, deadline, Pace(GATHER), |step| {
-        looks += 1;
-        if step == Step::Arm || looks > PATIENT_LOOKS {
-            least = 1;
-        }
-        match step {
-            Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
-            Step::Look => (producer.find_room() && producer.room() >= least).then_some(Ok(())),
-            Step::Arm => None,
-        }
+    let found = Stall::wait(deadline, Result::is_ok, |stall, deadline| {
+        shared.wait(&parker, deadline, Pace(GATHER), |step| {
+            stall.step(step, || holder_of(shared, producer));
+            looks += 1;
+            if step == Step::Arm || looks > PATIENT_LOOKS {
+                least = 1;
+            }
+            match step {
+                Step::Look if check_closed(producer) => Some(Err(NoRoom::Closed)),
+                Step::Look => (producer.find_room() && producer.room() >= least).then_some(Ok(())),
+                Step::Arm => None,
+            }
+        })
     });
     found.unwrap_or_else(|unfinished| {
         Err(match unfinished {

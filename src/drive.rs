@@ -32,6 +32,7 @@ use crate::park::{self, Deadline, Parker};
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed, PAUSES, YIELDS};
+use crate::trace;
 
 /// Who runs the dispatcher.
 #[derive(Clone, Default)]
@@ -472,6 +473,7 @@ impl Shared {
         // arms later finds the poison.
         (**held).close_all();
         self.board.waiters.wake_all();
+        trace::poisoned();
     }
 
     /// As if a pass had panicked, for tests of what a bug of ours would do.

@@ -19,6 +19,7 @@ use crate::ring::CAPACITY_MAX;
 use crate::sender::Sender;
 use crate::stats::Stats;
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 
 /// Messages that a lane holds unless said otherwise.
 const CAPACITY: usize = 1024;
@@ -322,6 +323,7 @@ impl<T: Send + 'static> Options<'_, T> {
         let shared = self.engine.shared.clone();
         let (port, receiver) = Receiver::make(shared.clone(), self.name, capacity, inbox);
         shared.announce(Change::Receiver { inbox: port.inbox.clone(), memberships: Vec::new() });
+        trace::joined(Who::Receiver(&port.label));
         receiver
     }
 

@@ -160,9 +160,11 @@ mod ready;
 #[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
 mod ring;
 mod tap;
+mod trace;
 
 mod dispatcher;
 mod drive;
+mod stall;
 
 mod address;
 mod author;

@@ -27,6 +27,7 @@ use crate::order::{OrderRing, TARGETS_MAX};
 use crate::park::Parker;
 use crate::ring::Lane;
 use crate::sync::{Arc, unique};
+use crate::trace::{self, Who};
 use branch::Branch;
 use crowd::CrowdSlot;
 pub use crowd::GroupTarget;
@@ -75,6 +76,7 @@ impl Outbox {
         let ring = OrderRing::new(name, capacity);
         shared.rings.add(&ring);
         shared.announce(Change::Outbox { ring: ring.clone() });
+        trace::joined(Who::Outbox(ring.name.as_deref(), ring.id));
         let limit = ring.capacity();
         Self { shared, ring, tail: 0, limit, targets: Vec::new(), vacant: 0, crowds: Vec::new() }
     }
@@ -291,6 +293,7 @@ impl Drop for Outbox {
         }
         self.ring.state().end(self.tail);
         self.shared.announce(Change::OutboxEnd { ring: self.ring.clone() });
+        trace::left(Who::Outbox(self.name(), self.id()));
     }
 }
 

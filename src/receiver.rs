@@ -28,6 +28,7 @@ use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
 use crate::stats::Census;
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 pub use lending::Ref;
 use look::{Found, Look};
 pub(crate) use part::Part;
@@ -349,6 +350,7 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         for Inlet { lane, .. } in inlets.iter().filter(|inlet| inlet.tap.is_none()) {
             drain(lane, &mut panic);
         }
+        trace::left(Who::Receiver(&self.port.label));
         go_on_with(panic);
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{
 use crate::group::Group;
 use crate::ring::Lane;
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 
 /// Sends to one receiver. Clones send to the same, each on a lane of its own.
 ///
@@ -51,6 +52,7 @@ impl<T: Send + 'static> Sender<T> {
             inbox: port.inbox.clone(),
             key,
         })?;
+        trace::joined(Who::Sender(&port.label));
         Ok(Self::new(outlet, shared, port))
     }
 
@@ -187,6 +189,10 @@ impl<T: Send + 'static> Drop for Sender<T> {
     fn drop(&mut self) {
         self.port.end_lane(&mut self.author.producer, self.key);
         self.author.announce_end();
+        // None if it has never joined.
+        if let Some(label) = self.author.producer.state().whom.label() {
+            trace::left(Who::Sender(&label));
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::drive::Shared;
 use crate::lane::Counts;
 use crate::order::OrderRing;
 use crate::sync::{Arc, Mutex, give_way};
+use crate::trace::Label;
 
 /// A report on an engine. Made by [`Engine::stats`](crate::Engine::stats).
 ///
@@ -313,6 +314,8 @@ impl Stats {
 pub(crate) trait Census: Send + Sync {
     /// The dispatcher's number for this receiver.
     fn port(&self) -> Option<usize>;
+    /// For those who watch.
+    fn label(&self) -> Label;
     /// The report, and the number of its oldest message that is not handled, as far as that is known; none if it has
     /// gone. The clock was read before; `outbox` finds the index of an outbox.
     fn count(
@@ -347,6 +350,11 @@ impl<T: ?Sized> Registry<T> {
             entries.limit = 2 * entries.list.len().max(8);
         }
         entries.list.push(Arc::downgrade(entry));
+    }
+
+    /// What `look` finds first.
+    pub(crate) fn find<R>(&self, look: impl Fn(&T) -> Option<R>) -> Option<R> {
+        self.all().iter().find_map(|entry| look(entry))
     }
 
     fn all(&self) -> Vec<Arc<T>> {
