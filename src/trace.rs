@@ -196,7 +196,7 @@ mod imp {
     }
 
     #[derive(Default)]
-    pub(crate) struct Whom;
+    pub(crate) struct Whom {}
 
     impl Whom {
         #[inline]
