@@ -186,9 +186,11 @@ impl Core {
         (self.passes, self.short_ways)
     }
 
-    /// When the numbers were given; none without timestamps.
-    pub(crate) fn history(&self) -> Option<&History> {
-        self.history.as_ref()
+    /// When the numbers were given, if that is known.
+    pub(crate) fn copy_history(&self, to: Option<&mut History>) {
+        if let (Some(history), Some(to)) = (&self.history, to) {
+            to.copy(history);
+        }
     }
 
     /// Finds what is to be stamped. The topology before the lanes: one that is published to was announced before.

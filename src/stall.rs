@@ -4,7 +4,8 @@
 //! until the wait comes to sleep: what is over after some looks is no stall. One that lasts is told as the fault of a
 //! slow receiver, also while it lasts: the sleeper wakes, tells, and goes on to sleep, each time for twice as long.
 //!
-//! Without the feature `tracing` nothing of this is there.
+//! Without the feature `tracing` nothing of this is there; with it, where nobody watches, the question whether anyone
+//! does.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ impl Stall {
     /// A step of the wait. `whom` finds who is waited for.
     #[inline]
     pub(crate) fn step(&mut self, step: Step, whom: impl FnOnce() -> Option<Label>) {
-        if trace::ON && step == Step::Arm && self.asleep.is_none() {
+        if trace::ON && step == Step::Arm && self.asleep.is_none() && trace::watched() {
             let label = whom();
             trace::waits(label.as_ref());
             self.asleep = Some((park::now(), label));

@@ -12,7 +12,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use crate::clock::Seq;
-use crate::dispatcher::Core;
+use crate::dispatcher::{Core, History};
 use crate::drive::Shared;
 use crate::lane::Counts;
 use crate::order::OrderRing;
@@ -193,8 +193,13 @@ impl Stats {
                 }
             })
             .collect();
-        let ((passes, short_ways), history) =
-            ask(shared, |core| (core.turns(), core.history().cloned())).unwrap_or_default();
+        // The room for it is made before the dispatcher is held.
+        let mut history = shared.began().map(|_| History::new());
+        let (passes, short_ways) = ask(shared, |core| {
+            core.copy_history(history.as_mut());
+            core.turns()
+        })
+        .unwrap_or_default();
         let (clock, at) = shared.board().clock.read();
         let numbered = clock - shared.start;
         let clock_age = shared.age_of(at).filter(|_| at > 0);
@@ -218,9 +223,9 @@ impl Stats {
 }
 
 /// Asks the dispatcher: waits for the moment between two passes. None if there will be no pass any more.
-fn ask<R>(shared: &Shared, question: impl Fn(&Core) -> R) -> Option<R> {
+fn ask<R>(shared: &Shared, mut question: impl FnMut(&Core) -> R) -> Option<R> {
     loop {
-        if let answer @ Some(_) = shared.ask(&question) {
+        if let answer @ Some(_) = shared.ask(&mut question) {
             return answer;
         }
         if shared.is_poisoned() {

@@ -101,6 +101,7 @@ mod imp {
     /// Whether anyone wants to hear of those who wait.
     pub(crate) fn watched() -> bool {
         tracing::enabled!(target: TARGET, Level::WARN)
+            || tracing::enabled!(target: TARGET, Level::DEBUG)
     }
 
     pub(crate) fn joined(who: Who<'_>) {

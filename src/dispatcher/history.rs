@@ -16,7 +16,7 @@
 const SAMPLES_MAX: usize = 1024;
 
 /// See the module's documentation.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct History {
     /// Both rise from each to the next, the time not strictly.
     samples: Vec<Sample>,
@@ -32,6 +32,12 @@ impl History {
     /// Empty; it allocates nothing later.
     pub(crate) fn new() -> Self {
         Self { samples: Vec::with_capacity(SAMPLES_MAX) }
+    }
+
+    /// Becomes as another. Allocates nothing.
+    pub(super) fn copy(&mut self, other: &Self) {
+        self.samples.clear();
+        self.samples.extend_from_slice(&other.samples);
     }
 
     /// A pass that began at `at` gave the numbers from `first` on.
