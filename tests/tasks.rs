@@ -7,6 +7,8 @@
 
 #[path = "tasks/cancel.rs"]
 mod cancel;
+#[path = "tasks/ending.rs"]
+mod ending;
 #[path = "tasks/executors.rs"]
 mod executors;
 #[path = "tasks/forgotten.rs"]
