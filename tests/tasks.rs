@@ -15,6 +15,10 @@ mod executors;
 mod forgotten;
 #[path = "tasks/forms.rs"]
 mod forms;
+#[path = "tasks/many.rs"]
+mod many;
+#[path = "tasks/mixed.rs"]
+mod mixed;
 mod support;
 #[path = "tasks/wakers.rs"]
 mod wakers;
