@@ -14,7 +14,7 @@
 
 use std::task::{Context, Poll};
 
-use super::{Drive, Shared};
+use super::{Board, Drive, Shared};
 use crate::park::{Deadline, Parker};
 use crate::sync::{self, Arc, PAUSES, TASK_YIELDS, YIELDS};
 use crate::waiters::Ticket;
@@ -46,18 +46,6 @@ pub(crate) enum For {
 impl For {
     /// Messages or room, with a pass at once.
     pub(crate) const EAGER: Self = Self::Message { pace: 0 };
-
-    /// Which number of the clock it is to be woken for, if any; 0 for any move.
-    fn number(self, shared: &Shared) -> Option<u64> {
-        match self {
-            Self::Message { .. } => None,
-            Self::Event | Self::Stamp => Some(0),
-            // Where the clock is there already it is something else that is waited for.
-            Self::Number(number) => {
-                Some(number).filter(|&number| number > shared.board.clock.now())
-            }
-        }
-    }
 
     /// Whether it runs passes also where a thread does.
     fn drives(self) -> bool {
@@ -214,7 +202,14 @@ impl Shared {
     fn list(&self, ticket: &mut Option<Ticket>, parker: &Arc<Parker>, what: For) {
         // Woken by something else, it may still stand there.
         self.unlist(ticket);
-        *ticket = what.number(self).map(|number| self.board.waiters.add(parker, number));
+        let Board { waiters, clock, .. } = &*self.board;
+        *ticket = match what {
+            For::Message { .. } => None,
+            For::Event | For::Stamp => Some(waiters.add(parker, 0)),
+            For::Number(number) if number > clock.now() => Some(waiters.add(parker, number)),
+            // It is something else that is waited for; but the engine may close.
+            For::Number(_) => Some(waiters.add_for_the_end(parker)),
+        };
     }
 
     fn unlist(&self, ticket: &mut Option<Ticket>) {
