@@ -26,7 +26,8 @@ Examples:
 Exit status: 0 if all ran, 1 if a run failed (lost messages, a wrong sum, a hang), 2 if the command
 line is wrong.";
 
-/// Measures mainspring beside what people would use instead, in threads and in tasks, and beside itself in other drives.
+/// Measures mainspring beside what people would use instead, in threads and in tasks, and in its own
+/// drives beside each other.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo perf",
