@@ -305,8 +305,9 @@ fn every_test_that_the_readme_names_exists() {
                     && file.text.contains(&format!("name: \"{test}\""))
             }
             _ => {
-                file.path == format!("tests/{place}.rs")
-                    && file.text.contains(&format!("fn {test}("))
+                let is_there = file.path == format!("tests/{place}.rs")
+                    || file.path.starts_with(&format!("tests/{place}/"));
+                is_there && file.text.contains(&format!("fn {test}("))
             }
         });
         assert!(exists, "the README names {quoted}, which does not exist");
