@@ -287,7 +287,8 @@ impl<T: Send + 'static> Look<T> {
             // What holds up a message may be another forwarder's silence, to whomever it forwards.
             return For::Event;
         }
-        For::Message { pace: self.reader.pace() }
+        let is_alone = self.reader.is_brisk() && self.trips.is_some();
+        For::Message { pace: self.reader.pace(), at_once: !is_alone }
     }
 
     /// A wait has ended: it stands in nobody's list any more.
