@@ -11,6 +11,7 @@ use crate::error::SendError;
 use crate::ring::Producer;
 use crate::stall::{Stall, holder_of};
 use crate::sync::Arc;
+use crate::trace;
 
 /// A value on its way into a lane. Made by [`Sender::send_async`](crate::Sender::send_async) and
 /// [`Broadcaster::send_async`](crate::Broadcaster::send_async).
@@ -34,7 +35,7 @@ use crate::sync::Arc;
 pub struct Sending<'a, T: Send + 'static> {
     author: &'a mut Author<T>,
     value: Option<T>,
-    wait: RoomWait,
+    wait: Option<RoomWait>,
 }
 
 /// A value on its way to its number. Made by [`Sender::send_stamped_async`](crate::Sender::send_stamped_async) and
@@ -45,7 +46,7 @@ pub struct Sending<'a, T: Send + 'static> {
 pub struct Stamping<'a, T: Send + 'static> {
     author: &'a mut Author<T>,
     value: Option<T>,
-    wait: RoomWait,
+    wait: Option<RoomWait>,
     /// It was published, and waits for its number.
     is_held: bool,
 }
@@ -60,7 +61,9 @@ pub(crate) struct RoomWait {
 
 impl Drop for RoomWait {
     fn drop(&mut self) {
-        std::mem::take(&mut self.stall).end(false);
+        if trace::ON {
+            std::mem::take(&mut self.stall).end(false);
+        }
     }
 }
 
@@ -91,12 +94,11 @@ impl RoomWait {
 
 impl<T: Send + 'static> Author<T> {
     pub(crate) fn send_async(&mut self, value: T) -> Sending<'_, T> {
-        Sending { author: self, value: Some(value), wait: RoomWait::default() }
+        Sending { author: self, value: Some(value), wait: None }
     }
 
     pub(crate) fn send_stamped_async(&mut self, value: T) -> Stamping<'_, T> {
-        let wait = RoomWait::default();
-        Stamping { author: self, value: Some(value), wait, is_held: false }
+        Stamping { author: self, value: Some(value), wait: None, is_held: false }
     }
 }
 
@@ -125,6 +127,7 @@ impl<T: Send + 'static> Future for Sending<'_, T> {
                 Ok(()) => return Poll::Ready(author.publish().map_err(SendError::closed)),
                 Err(refused) => value = refused,
             }
+            let wait = wait.get_or_insert_default();
             match wait.poll(&author.shared, &mut author.producer, cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(SendError::closed(value))),
@@ -160,6 +163,7 @@ impl<T: Send + 'static> Future for Stamping<'_, T> {
             }
             while let Err(refused) = author.producer.push(value) {
                 value = refused;
+                let wait = wait.get_or_insert_default();
                 match wait.poll(&author.shared, &mut author.producer, cx) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(SendError::closed(value))),
@@ -176,7 +180,12 @@ impl<T: Send + 'static> Future for Stamping<'_, T> {
         }
         let parker = author.producer.state().parker().clone();
         let end = |step| if step == Step::Look { author.settled() } else { None };
-        let found = ready!(author.shared.poll(&mut wait.doze, &parker, cx, For::Stamp, end));
+        if let Some(settled) = end(Step::Look) {
+            *is_held = false;
+            return Poll::Ready(author.end_holding(Some(settled)).0);
+        }
+        let doze = &mut wait.get_or_insert_default().doze;
+        let found = ready!(author.shared.poll(doze, &parker, cx, For::Stamp, end));
         *is_held = false;
         Poll::Ready(author.end_holding(found.ok()).0)
     }

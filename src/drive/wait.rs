@@ -156,13 +156,14 @@ impl Shared {
     /// # Errors
     ///
     /// When the engine is poisoned.
+    #[inline]
     pub(crate) fn poll<R>(
         self: &Arc<Self>,
         doze: &mut Doze,
         parker: &Arc<Parker>,
         cx: &Context<'_>,
         what: For,
-        mut end: impl FnMut(Step) -> Option<R>,
+        end: impl FnMut(Step) -> Option<R>,
     ) -> Poll<Result<R, Unfinished>> {
         if doze.is_sound(cx) {
             return Poll::Pending;
@@ -170,6 +171,19 @@ impl Shared {
         if doze.yields < TASK_YIELDS.min(1) && matches!(what, For::Message { at_once: false, .. }) {
             return doze.yield_now(cx);
         }
+        self.poll_on(doze, parker, cx, what, end)
+    }
+
+    /// As [`poll`](Self::poll), with a pass.
+    #[cold]
+    fn poll_on<R>(
+        self: &Arc<Self>,
+        doze: &mut Doze,
+        parker: &Arc<Parker>,
+        cx: &Context<'_>,
+        what: For,
+        mut end: impl FnMut(Step) -> Option<R>,
+    ) -> Poll<Result<R, Unfinished>> {
         self.drive_for(what);
         if let Some(found) = end(Step::Look) {
             doze.end();
@@ -226,6 +240,7 @@ impl Shared {
 
 impl Doze {
     /// Nobody has woken it since it went to sleep, so there is nothing to be found.
+    #[inline]
     fn is_sound(&self, cx: &Context<'_>) -> bool {
         self.place.as_ref().is_some_and(|place| place.parker.is_armed_for(cx.waker()))
     }
@@ -249,6 +264,7 @@ impl Doze {
     }
 
     /// It sleeps no more.
+    #[inline]
     pub(crate) fn end(&mut self) {
         self.yields = 0;
         self.place = None;
