@@ -115,7 +115,7 @@ impl<T> Inlet<T> {
     }
 
     /// What was sent on it to this receiver, numbered, and received.
-    fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         let counts = self.lane.state().counts();
         self.tap.as_ref().map_or(counts, |tap| tap.counts(counts))
     }
@@ -249,6 +249,16 @@ impl<T: Send + 'static> Census for Port<T> {
 
     fn label(&self) -> Label {
         self.label.clone()
+    }
+
+    fn has_all(&self) -> bool {
+        let table = self.lanes.lock();
+        // The port has one, the receiver has one: has anyone else asked for it?
+        let watched = |tracker: &&Arc<Tracker>| Arc::strong_count(tracker) > 2;
+        let is_done =
+            || table.tracker.as_ref().filter(watched).is_none_or(|it| it.is_at_the_clock());
+        table.gone
+            || (table.lanes.iter().all(|(_, inlet)| inlet.counts().depth() == 0) && is_done())
     }
 
     fn count(

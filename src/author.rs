@@ -18,6 +18,7 @@ use crate::park::Deadline;
 use crate::ring::Producer;
 use crate::stall::{Stall, holder_of};
 use crate::sync::{Arc, GATHER};
+use crate::turns::Turns;
 pub(crate) use task::RoomWait;
 pub use task::{Sending, Stamping};
 
@@ -25,6 +26,14 @@ pub use task::{Sending, Stamping};
 pub(crate) struct Author<T> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) producer: Producer<T>,
+    /// Of a task that sends.
+    turns: Turns,
+}
+
+impl<T> Author<T> {
+    pub(crate) fn new(shared: Arc<Shared>, producer: Producer<T>) -> Self {
+        Self { shared, producer, turns: Turns::default() }
+    }
 }
 
 impl<T: Send + 'static> Author<T> {

@@ -48,7 +48,7 @@ pub struct Slowest<T> {
 impl<T: Send + 'static> Broadcaster<T> {
     pub(crate) fn new(group: Group<T>, producer: Producer<T>) -> Self {
         trace::joined(Who::Broadcaster(group.name()));
-        Self { author: Author { shared: group.shared().clone(), producer }, group }
+        Self { author: Author::new(group.shared().clone(), producer), group }
     }
 
     /// Sends a value. Wait-free while the lane has room; otherwise waits for the slowest member to make some.

@@ -38,6 +38,8 @@ pub struct Closing {
     pub clock: Seq,
     /// The receivers that did not receive all that was sent to them.
     pub left: Vec<Left>,
+    /// Messages to receivers that went meanwhile, before they had received them.
+    pub discarded: u64,
 }
 
 /// What was sent to a receiver and not received.
@@ -62,8 +64,8 @@ pub struct Left {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Holder {
-    /// Among the receivers that had not gone, in the order in which they were made.
-    pub index: usize,
+    /// Its number: [`Address::id`](crate::Address::id).
+    pub id: u64,
     /// The name that it was given.
     pub name: Option<Box<str>>,
 }
@@ -71,7 +73,7 @@ pub struct Holder {
 impl Closing {
     /// Whether all that was sent was received.
     pub fn is_clean(&self) -> bool {
-        self.left.is_empty()
+        self.left.is_empty() && self.discarded == 0
     }
 }
 
@@ -88,6 +90,10 @@ impl fmt::Display for Closing {
                 write!(f, "{} {holder}", if nth == 0 { "; held by" } else { "," })?;
             }
         }
+        if self.discarded > 0 {
+            let line = if self.left.is_empty() { "" } else { "\n" };
+            write!(f, "{line}{} not received by receivers that have gone", self.discarded)?;
+        }
         Ok(())
     }
 }
@@ -96,21 +102,22 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
             Some(name) => f.write_str(name),
-            None => write!(f, "receiver {}", self.index),
+            None => write!(f, "receiver {}", self.id),
         }
     }
 }
 
 /// See [`Engine::close`](crate::Engine::close).
 pub(crate) fn close(shared: &Shared, within: Duration) -> Closing {
-    let deadline = Deadline::after(within);
+    let (deadline, before) = (Deadline::after(within), shared.discarded());
     stop_authors(shared);
     drain(shared, deadline);
     shared.end(End::Closed);
     // Pairs with the light barrier of each author: what it has published is counted now, or it sees CLOSED.
     heavy!("close.closed.heavy");
-    let report = report(&Stats::of(shared));
-    trace::closed(report.clock, report.left.len());
+    let stats = Stats::of(shared);
+    let report = report(&stats, stats.discarded - before);
+    trace::closed(report.clock, report.left.len(), report.discarded);
     report
 }
 
@@ -153,7 +160,7 @@ fn drain(shared: &Shared, deadline: Option<Deadline>) {
         while shared.pass_by_hand() {}
         let is_over = shared.is_poisoned()
             || deadline.is_some_and(Deadline::has_passed)
-            || Stats::of(shared).receivers.iter().all(|receiver| receiver.depth == 0);
+            || shared.ports.all().iter().all(|port| port.has_all());
         if !is_over {
             let glance = GLANCE.and_then(Deadline::after);
             let glance = glance.filter(|glance| glance.is_before(deadline));
@@ -167,10 +174,17 @@ fn drain(shared: &Shared, deadline: Option<Deadline>) {
     }
 }
 
-fn report(stats: &Stats) -> Closing {
+fn report(stats: &Stats, discarded: u64) -> Closing {
     let receivers = stats.receivers.iter().enumerate();
     let left = receivers.filter(|(_, receiver)| receiver.depth > 0);
-    Closing { clock: stats.clock, left: left.map(|(index, _)| Left::of(stats, index)).collect() }
+    let left = left.map(|(index, _)| Left::of(stats, index)).collect();
+    Closing { clock: stats.clock, left, discarded }
+}
+
+impl Holder {
+    fn of(ReceiverStats { id, name, .. }: &ReceiverStats) -> Self {
+        Self { id: *id, name: name.clone() }
+    }
 }
 
 impl Left {
@@ -178,7 +192,7 @@ impl Left {
         let ReceiverStats { depth, lag, lanes, .. } = &stats.receivers[index];
         let mut held_by = Vec::new();
         let mut add = |index| {
-            let holder = Holder { index, name: stats.receivers[index].name.clone() };
+            let holder = Holder::of(&stats.receivers[index]);
             if !held_by.contains(&holder) {
                 held_by.push(holder);
             }
@@ -193,7 +207,7 @@ impl Left {
             };
             holder.into_iter().for_each(&mut add);
         }
-        let receiver = Holder { index, name: stats.receivers[index].name.clone() };
+        let receiver = Holder::of(&stats.receivers[index]);
         Self { receiver, unread: *lag, unnumbered: depth - lag, held_by }
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     baton: AtomicBool,
     /// Those who wait until everything is received.
     pub(crate) closers: Waiters,
+    /// Messages that leaving receivers have not received.
+    discarded: AtomicU64,
     /// Calls of `kick`. Nothing reads it on the way of a message.
     kicks: AtomicU64,
     /// Of a follower: whoever forwards holds it while it looks whether the number is free, and publishes it.
@@ -101,6 +103,7 @@ impl Shared {
             numbering,
             baton: AtomicBool::new(false),
             closers: Waiters::default(),
+            discarded: AtomicU64::new(0),
             kicks: AtomicU64::new(0),
             forwarding: Mutex::new(()),
             ports: Registry::default(),

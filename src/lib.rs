@@ -212,6 +212,7 @@ mod ready;
 mod ring;
 mod tap;
 mod trace;
+mod turns;
 mod waiters;
 
 mod dispatcher;

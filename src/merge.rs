@@ -5,10 +5,10 @@
 //! its receivers (a change of the topology, so that no message pays for it), and each of these asks its lanes for
 //! attention.
 
+mod error;
 mod lineup;
 mod task;
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::park::{Deadline, Parker};
 use crate::receiver::{Event, Receiver};
 use crate::sync::Arc;
+use crate::turns::Turns;
+pub use error::MergeError;
 use lineup::{Lineup, Sight};
 
 /// Several receivers of one engine, read as one stream of `M` in the order of their numbers. Made by
@@ -66,6 +68,7 @@ pub struct Merge<M: 'static> {
     ended: bool,
     /// Of a task that reads it as a stream.
     doze: Doze,
+    turns: Turns,
 }
 
 impl<T: Send + 'static> Receiver<T> {
@@ -77,8 +80,8 @@ impl<T: Send + 'static> Receiver<T> {
         let told = part.told();
         let mut lineup = Lineup::new();
         lineup.add(part);
-        let (parker, doze) = (Arc::default(), Doze::default());
-        Merge { shared: Some(shared), parker, lineup, told, ended: false, doze }
+        let (parker, doze, turns) = (Arc::default(), Doze::default(), Turns::default());
+        Merge { shared: Some(shared), parker, lineup, told, ended: false, doze, turns }
     }
 
     /// This receiver and another, or a merge of others, as one stream.
@@ -145,7 +148,15 @@ impl<M: 'static> Merge<M> {
 
     fn empty() -> Self {
         let (parker, lineup, doze) = (Arc::default(), Lineup::new(), Doze::default());
-        Self { shared: None, parker, lineup, told: Seq::ZERO, ended: true, doze }
+        Self {
+            shared: None,
+            parker,
+            lineup,
+            told: Seq::ZERO,
+            ended: true,
+            doze,
+            turns: Turns::default(),
+        }
     }
 
     fn adopt(&mut self, other: Self) {
@@ -472,23 +483,3 @@ impl<M: 'static> fmt::Debug for Merge<M> {
             .finish_non_exhaustive()
     }
 }
-
-/// Receivers of different engines cannot be merged: their numbers say nothing about each other.
-pub struct MergeError<M: 'static> {
-    /// What was to be merged, in the order given.
-    pub parts: Vec<Merge<M>>,
-}
-
-impl<M: 'static> fmt::Debug for MergeError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MergeError").field("parts", &self.parts.len()).finish_non_exhaustive()
-    }
-}
-
-impl<M: 'static> fmt::Display for MergeError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("merging failed: the receivers are of different engines")
-    }
-}
-
-impl<M: 'static> Error for MergeError<M> {}

@@ -100,6 +100,30 @@ impl Progress {
         self.members.iter().map(Member::now).min().map_or(Seq::MAX, Seq::new)
     }
 
+    /// How far it has really handled what it was given: as [`now`](Self::now), but for a receiver that was dropped, which
+    /// stays where it was then.
+    ///
+    /// So this tells a worker that is done from one that died: after [`reached`](Self::reached) or
+    /// [`wait_for`](Self::wait_for), who find a dropped receiver infinitely far, `handled() < seq` says that it went
+    /// before it came to `seq`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// let worker = rx.progress();
+    /// let (first, second) = (tx.send_stamped("done")?, tx.send_stamped("not done")?);
+    /// rx.recv()?;
+    /// rx.recv()?; // the first is handled, the second in its hands,
+    /// drop(rx); // when it dies
+    /// assert!(worker.wait_for(second)? >= second); // nobody waits for it any more
+    /// assert_eq!(worker.handled(), first);
+    /// # Ok(()) }
+    /// ```
+    pub fn handled(&self) -> Seq {
+        self.members.iter().map(Member::handled).min().map_or(Seq::MAX, Seq::new)
+    }
+
     /// Waits until everything up to `seq` is handled; returns how far it has come. Runs passes itself, as the drive
     /// allows.
     ///
@@ -228,6 +252,14 @@ impl Member {
         self.tracker.come_to(clock, self.tracker.inbox.given())
     }
 
+    fn handled(&self) -> u64 {
+        match self.now() {
+            // It has gone. Relaxed: what was published in the end was acquired.
+            u64::MAX => self.tracker.at_last.load(Relaxed),
+            now => now,
+        }
+    }
+
     fn wait(&self, seq: u64, deadline: Option<Deadline>) -> Result<(), Unfinished> {
         if self.has_come_to(seq).is_some() {
             return Ok(());
@@ -281,6 +313,8 @@ pub(crate) struct Tracker {
     /// All up to here is handled. Written by the receiver.
     handled: CachePadded<AtomicU64>,
     watchers: Waiters,
+    /// Where it was when its receiver was dropped.
+    at_last: AtomicU64,
     /// The furthest that anyone was told.
     reported: CachePadded<AtomicU64>,
     /// With timestamps, for reports: the number of the message that the receiver has found and not handled; 0 if there
@@ -294,6 +328,7 @@ impl Tracker {
             inbox,
             handled: CachePadded::new(AtomicU64::new(handled)),
             watchers: Waiters::default(),
+            at_last: AtomicU64::new(0),
             reported: CachePadded::new(AtomicU64::new(0)),
             next: AtomicU64::new(0),
         })
@@ -310,6 +345,19 @@ impl Tracker {
             let all = seq >= self.inbox.given();
             self.watchers.wake(if all { u64::MAX } else { seq });
         }
+    }
+
+    /// The receiver is dropped, and holds up nobody any more. The clock was read before.
+    pub(crate) fn leave(&self, clock: u64) {
+        // Relaxed: released by what is published next.
+        self.at_last.store(self.come_to(clock, self.inbox.given()), Relaxed);
+        self.publish(u64::MAX);
+    }
+
+    /// Whether all that was given to it is handled.
+    pub(crate) fn is_at_the_clock(&self) -> bool {
+        let given = self.inbox.given();
+        self.handled() >= given
     }
 
     /// The receiver has this message next, or in its hands; or, with 0, has found none.

@@ -30,6 +30,7 @@ use crate::ring::{drain, go_on_with};
 use crate::stats::Census;
 use crate::sync::Arc;
 use crate::trace::{self, Who};
+use crate::turns::Turns;
 pub use lending::Ref;
 use look::{Found, Look};
 pub(crate) use part::Part;
@@ -60,6 +61,7 @@ pub struct Receiver<T: Send + 'static> {
     look: Look<T>,
     /// Of a task that reads it as a stream.
     doze: Doze,
+    turns: Turns,
 }
 
 /// What a receiver is told.
@@ -90,7 +92,7 @@ impl<T: Send + 'static> Receiver<T> {
         let counted: Arc<dyn Census> = port.clone();
         shared.ports.add(&counted);
         let look = Look::new(shared.clone(), port.clone());
-        (port.clone(), Self { shared, port, look, doze: Doze::default() })
+        (port.clone(), Self { shared, port, look, doze: Doze::default(), turns: Turns::default() })
     }
 
     /// The next message, waiting for one.
@@ -323,6 +325,8 @@ impl<T: Send + 'static> Drop for Receiver<T> {
     /// The heavy side: tells its lanes, and drops what they hold.
     fn drop(&mut self) {
         let inlets = self.port.leave();
+        let of_groups = inlets.iter().filter(|inlet| inlet.tap.is_some());
+        let mut discarded = of_groups.map(|inlet| inlet.counts().depth()).sum();
         for Inlet { lane, tap } in &inlets {
             match tap {
                 // What it has not read is for others, too: whoever sent it drops it.
@@ -338,15 +342,16 @@ impl<T: Send + 'static> Drop for Receiver<T> {
             lane.state().parker().wake();
         }
         if let Some(ties) = &mut self.look.ties {
-            ties.leave();
+            ties.leave(self.shared.board().clock.now());
         }
         let inbox = self.port.inbox.clone();
         self.shared.announce(Change::Leave { inbox });
         self.shared.tell_closers();
         let mut panic = None;
         for Inlet { lane, .. } in inlets.iter().filter(|inlet| inlet.tap.is_none()) {
-            drain(lane, &mut panic);
+            discarded += drain(lane, &mut panic);
         }
+        self.shared.discard(discarded);
         trace::left(Who::Receiver(&self.port.label));
         go_on_with(panic);
     }

@@ -58,7 +58,7 @@ impl<T: Send + 'static> Sender<T> {
     }
 
     fn new(Outlet { producer, key }: Outlet<T>, shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
-        Self { author: Author { shared, producer }, key, port }
+        Self { author: Author::new(shared, producer), key, port }
     }
 
     /// A new lane to a receiver which cannot have closed by itself; one to nowhere if it has gone.

@@ -55,6 +55,8 @@ pub struct Stats {
     /// The messages that passes and short ways have numbered, divided by how many those were. Under little load it is
     /// below one: most passes are looks of those who wait.
     pub messages_per_pass: f64,
+    /// Messages that were sent to receivers which went before they had received them.
+    pub discarded: u64,
     /// The receivers that have not gone, in the order in which they were made.
     pub receivers: Vec<ReceiverStats>,
     /// The outboxes that have not gone.
@@ -215,6 +217,7 @@ impl Stats {
             passes,
             short_ways,
             kicks: shared.kicks(),
+            discarded: shared.discarded(),
             messages_per_pass: numbered as f64 / (passes + short_ways).max(1) as f64,
             receivers,
             outboxes,
@@ -281,9 +284,9 @@ impl ReceiverStats {
 impl fmt::Display for Stats {
     /// A line for the engine, for each receiver, and for each outbox.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { clock, passes, short_ways, kicks, messages_per_pass, .. } = self;
+        let Self { clock, passes, short_ways, kicks, messages_per_pass, discarded, .. } = self;
         write!(f, "clock {clock}: {passes} passes and {short_ways} short ways, ")?;
-        write!(f, "{messages_per_pass:.1} messages each; {kicks} kicks")?;
+        write!(f, "{messages_per_pass:.1} messages each; {kicks} kicks; {discarded} discarded")?;
         for (index, receiver) in self.receivers.iter().enumerate() {
             let ReceiverStats { received, depth, lag, lag_time, lanes, stalls, .. } = receiver;
             let held = lanes.iter().filter(|lane| lane.held_up.is_some()).count();
@@ -321,6 +324,8 @@ pub(crate) trait Census: Send + Sync {
     fn port(&self) -> Option<usize>;
     /// For those who watch.
     fn label(&self) -> Label;
+    /// Whether it has received all that was sent to it, and handled it, if anyone wants to know that; or has gone.
+    fn has_all(&self) -> bool;
     /// The report, and the number of its oldest message that is not handled, as far as that is known; none if it has
     /// gone. The clock was read before; `outbox` finds the index of an outbox.
     fn count(
@@ -362,7 +367,7 @@ impl<T: ?Sized> Registry<T> {
         self.all().iter().find_map(|entry| look(entry))
     }
 
-    fn all(&self) -> Vec<Arc<T>> {
+    pub(crate) fn all(&self) -> Vec<Arc<T>> {
         self.entries.lock().list.iter().filter_map(Weak::upgrade).collect()
     }
 }

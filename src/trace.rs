@@ -157,11 +157,12 @@ mod imp {
     }
 
     /// The engine was closed, and so many receivers have left something.
-    pub(crate) fn closed(clock: Seq, left: usize) {
-        if left == 0 {
+    pub(crate) fn closed(clock: Seq, left: usize, discarded: u64) {
+        if left == 0 && discarded == 0 {
             tracing::info!(target: TARGET, clock = clock.get(), "closed");
         } else {
-            tracing::warn!(target: TARGET, clock = clock.get(), left, "closed before all was received");
+            let clock = clock.get();
+            tracing::warn!(target: TARGET, clock, left, discarded, "closed before all was received");
         }
     }
 
@@ -242,7 +243,7 @@ mod imp {
     pub(crate) fn is_slow(_: &Label, _: Duration) {}
 
     #[inline]
-    pub(crate) fn closed(_: Seq, _: usize) {}
+    pub(crate) fn closed(_: Seq, _: usize, _: u64) {}
 
     #[inline]
     pub(crate) fn poisoned() {}

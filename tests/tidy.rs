@@ -34,6 +34,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("ring", 1),
     ("tap", 1),
     ("trace", 1),
+    ("turns", 1),
     ("waiters", 1),
     ("dispatcher", 2),
     ("address", 3),

@@ -121,10 +121,14 @@ impl<T: Send + 'static> Future for Sending<'_, T> {
     /// If it was ready before.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { author, value: place, wait } = self.get_mut();
+        ready!(author.turns.poll(cx));
         let mut value = place.take().expect("polled after it was ready");
         loop {
             match author.producer.push(value) {
-                Ok(()) => return Poll::Ready(author.publish().map_err(SendError::closed)),
+                Ok(()) => {
+                    let sent = author.publish().map_err(SendError::closed);
+                    return author.turns.count(Poll::Ready(sent));
+                }
                 Err(refused) => value = refused,
             }
             let wait = wait.get_or_insert_default();

@@ -18,6 +18,18 @@ impl Shared {
         Some(answer)
     }
 
+    /// A leaving receiver has not received so many.
+    pub(crate) fn discard(&self, messages: u64) {
+        // Relaxed: a count.
+        self.discarded.fetch_add(messages, Relaxed);
+    }
+
+    /// How many messages leaving receivers have not received.
+    pub(crate) fn discarded(&self) -> u64 {
+        // Relaxed: a count.
+        self.discarded.load(Relaxed)
+    }
+
     /// How often it was kicked.
     pub(crate) fn kicks(&self) -> u64 {
         // Relaxed: a count.

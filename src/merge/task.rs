@@ -103,6 +103,18 @@ impl<M: 'static> Merge<M> {
         what: For,
         find: fn(&mut Self) -> Option<News>,
     ) -> Poll<Result<News, RecvError>> {
+        ready!(self.turns.poll(cx));
+        let found = self.poll_next_news(doze, cx, what, find);
+        self.turns.count(found)
+    }
+
+    fn poll_next_news(
+        &mut self,
+        doze: &mut Doze,
+        cx: &Context<'_>,
+        what: For,
+        find: fn(&mut Self) -> Option<News>,
+    ) -> Poll<Result<News, RecvError>> {
         if let Some(news) = find(self) {
             doze.end();
             return Poll::Ready(Ok(news));

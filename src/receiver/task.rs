@@ -2,6 +2,7 @@
 //!
 //! No runtime is named here. A receiver may be read by a task now and by a thread later; whoever asks last is woken.
 //! A future that is dropped before it is ready has taken nothing: a message leaves its lane only when it is returned.
+//! One that would be ready for the hundredth time in a row gives way first ([`turns`](crate::turns)).
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,6 +18,9 @@ use crate::error::{RecvError, RecvTimeoutError};
 
 impl<T: Send + 'static> Receiver<T> {
     /// The next message, waited for by a task. Dropping the future takes nothing.
+    ///
+    /// A task that always finds a message gives way to others of its executor after 128: the future then asks to be
+    /// polled again, although there is something. So to look without waiting, use [`try_recv`](Self::try_recv).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,8 +63,10 @@ impl<T: Send + 'static> Receiver<T> {
         let mut doze = Doze::default();
         poll_fn(move |cx| {
             let mut taken = 0;
+            ready!(self.turns.poll(cx));
             while max > 0 && taken == 0 {
-                if ready!(self.poll_run(&mut doze, cx)).is_err() {
+                let found = self.poll_run(&mut doze, cx);
+                if ready!(self.turns.count(found)).is_err() {
                     return Poll::Ready(Err(RecvError));
                 }
                 taken = self.look.take_batch(max, &mut f);
@@ -80,18 +86,39 @@ impl<T: Send + 'static> Receiver<T> {
     ) -> impl Future<Output = Result<Event<T>, RecvError>> + Send + Unpin + '_ {
         let mut doze = Doze::default();
         poll_fn(move |cx| {
-            let Self { shared, port, look, .. } = self;
-            if let Some(found) = look.for_event() {
-                return Poll::Ready(finish(Ok(found)).map_err(|_| RecvError));
-            }
-            let parker = port.inbox.parker();
-            let end = |step| look.step(step, Look::for_event);
-            let found = ready!(shared.poll(&mut doze, parker, cx, For::Event, end));
-            Poll::Ready(finish(look.end_wait(found)).map_err(|_| RecvError))
+            ready!(self.turns.poll(cx));
+            let found = self.poll_event(&mut doze, cx);
+            self.turns.count(found)
         })
     }
 
+    fn poll_event(
+        &mut self,
+        doze: &mut Doze,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Event<T>, RecvError>> {
+        let Self { shared, port, look, .. } = self;
+        if let Some(found) = look.for_event() {
+            return Poll::Ready(finish(Ok(found)).map_err(|_| RecvError));
+        }
+        let parker = port.inbox.parker();
+        let end = |step| look.step(step, Look::for_event);
+        let found = ready!(shared.poll(doze, parker, cx, For::Event, end));
+        Poll::Ready(finish(look.end_wait(found)).map_err(|_| RecvError))
+    }
+
     fn poll_message(
+        &mut self,
+        doze: &mut Doze,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(Seq, T), RecvError>> {
+        ready!(self.turns.poll(cx));
+        let found = self.poll_next_message(doze, cx);
+        self.turns.count(found)
+    }
+
+    #[inline]
+    fn poll_next_message(
         &mut self,
         doze: &mut Doze,
         cx: &Context<'_>,
@@ -127,7 +154,10 @@ impl<T: Send + 'static> Receiver<T> {
 impl<T: Send + 'static> Stream for Receiver<T> {
     type Item = (Seq, T);
 
-    /// The next message; none when it has closed.
+    /// The next message; none when it has closed. Gives way to others after 128 in a row.
+    ///
+    /// A message is handled when the next is asked for: combinators that work on several at a time make of the
+    /// receiver's [`progress`](Receiver::progress) only that their work has begun.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<(Seq, T)>> {
         let receiver = self.get_mut();
         let mut doze = std::mem::take(&mut receiver.doze);

@@ -70,8 +70,10 @@ impl Ties {
     }
 
     /// Its receiver is dropped, and holds up nobody any more.
-    pub(super) fn leave(&mut self) {
-        self.publish(u64::MAX);
+    pub(super) fn leave(&mut self, clock: u64) {
+        if let Some(tracker) = &self.tracker {
+            tracker.leave(clock);
+        }
     }
 
     /// Its receiver has been told `told`, and asks for more.

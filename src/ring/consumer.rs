@@ -331,8 +331,10 @@ impl<T> Drop for Lent<'_, T> {
 ///
 /// To be called once for a lane, after [`LaneState::leave`] and a heavy barrier, when the consumer of the lane (if
 /// there ever was one) is gone or will not be used again. Keeps the first panic of a destructor for the caller.
-pub(crate) fn drain<T>(lane: &Lane<T>, panic: &mut Option<Box<dyn Any + Send>>) {
-    let mut head = lane.state.head();
+/// Returns how many there were.
+pub(crate) fn drain<T>(lane: &Lane<T>, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
+    let start = lane.state.head();
+    let mut head = start;
     loop {
         let end = lane.state.drain_end();
         while head < end {
@@ -344,7 +346,7 @@ pub(crate) fn drain<T>(lane: &Lane<T>, panic: &mut Option<Box<dyn Any + Send>>) 
             drop_quietly(value, panic);
         }
         if lane.state.finish_drain(head) {
-            return;
+            return head - start;
         }
     }
 }

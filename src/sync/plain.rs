@@ -20,7 +20,7 @@ pub(crate) const YIELDS: u32 = 8;
 pub(crate) const GLANCE: Option<Duration> = Some(Duration::from_millis(5));
 
 /// A task asks so often to be polled again before it leaves its waker.
-pub(crate) const TASK_YIELDS: u32 = 3;
+pub(crate) const TASK_YIELDS: u32 = 8;
 
 /// Where messages come in crowds, so many looks with four pauses before each come first.
 pub(crate) const GATHER: u32 = 4;
