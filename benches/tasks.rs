@@ -52,7 +52,7 @@ mod tasks {
                 future::block_on(async {
                     let seq = tx.send_stamped_async(1).await.expect("the receiver is there");
                     assert_eq!(rx.recv_async().await.expect("it was sent").0, seq);
-                })
+                });
             });
         });
         group.finish();

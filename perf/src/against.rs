@@ -23,6 +23,8 @@ pub(crate) use self::rtrb::Rtrb;
 pub(crate) use self::select::Select;
 pub(crate) use self::tokio::Tokio;
 
+use std::time::Instant;
+
 use ::mainspring::Idle;
 
 use self::never::Never;
@@ -254,14 +256,21 @@ pub(crate) trait Contender: Sized + Send + 'static {
         Err::<Merged<Never, Never, Never>, _>(unable())
     }
 
-    /// What tells how many messages have been handed out, without doing anything for it.
-    fn clock(&self) -> Result<impl Fn() -> u64 + Send + 'static, Failure> {
-        Err::<fn() -> u64, _>(unable())
+    /// A channel, and a clock that notes when it moves: how many messages have been handed out, and since when.
+    /// Whoever looks at it does nothing for it.
+    fn clocked<T: Message>(
+        _load: &Load,
+    ) -> Result<(impl Sender<T>, impl Receiver<T>, impl Clock), Failure> {
+        Err::<(Never, Never, fn() -> (u64, Option<Instant>)), _>(unable())
     }
 
     /// Takes in all that has joined, where that is a step of its own.
     fn settle(&self) {}
 }
+
+/// Tells how many messages have been handed out, and since when.
+pub(crate) trait Clock: Fn() -> (u64, Option<Instant>) + Send + 'static {}
+impl<F: Fn() -> (u64, Option<Instant>) + Send + 'static> Clock for F {}
 
 /// A receiver, and how to find it.
 pub(crate) type Inlet<C, T> =

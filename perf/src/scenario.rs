@@ -144,8 +144,8 @@ pub(crate) static ALL: [Scenario; 27] = [
     Scenario::of::<Churn>("churn", "one to one, while others join and leave", 2_000_000),
     Scenario::of::<BusyReceiver>(
         "busy-receiver",
-        "from a send until the clock covers it, while the receiver works 100 µs and does not ask",
-        1_000,
+        "from a send until the clock covers it, while the receiver works 500 µs and does not ask",
+        300,
     ),
     Scenario::of_tasks::<AsyncManyToOne<1, false>>(
         "async-one-to-one",

@@ -1,10 +1,13 @@
 //! Ours: an engine of its own for each run, driven by whoever waits or by a thread.
 
-use mainspring::{Address, Broadcaster, Drive, Engine, Event, GroupTarget, Merge, Outbox, Target};
+use mainspring::{
+    Address, Broadcaster, Builder, Drive, Engine, Event, GroupTarget, Merge, Outbox, Reading,
+    Target,
+};
 
 use super::{
-    Choice, Closed, Confluence, Contender, Fan, Inlet, Kind, MEMBERS, Merged, Receiver, Router,
-    Sender, Shape, ToOther,
+    Choice, Clock, Closed, Confluence, Contender, Fan, Inlet, Kind, MEMBERS, Merged, Receiver,
+    Router, Sender, Shape, ToOther,
 };
 use crate::failure::Failure;
 use crate::message::{Message, Other};
@@ -23,8 +26,7 @@ impl Contender for Mainspring {
     }
 
     fn set_up(load: &Load) -> Result<Self, Failure> {
-        let drive = load.thread.map_or(Drive::Callers, Drive::thread);
-        Engine::builder().capacity(load.capacity).drive(drive).build().map(Self).map_err(set_up)
+        builder(load).build().map(Self).map_err(set_up)
     }
 
     fn receiver<T: Message>(&self, kind: Kind) -> Inlet<Self, T> {
@@ -78,14 +80,27 @@ impl Contender for Mainspring {
         Ok(Merged { one: [first, second], other: [third, fourth].map(ToOther), receiver })
     }
 
-    fn clock(&self) -> Result<impl Fn() -> u64 + Send + 'static, Failure> {
-        let clock = self.0.clock();
-        Ok(move || clock.now().get())
+    fn clocked<T: Message>(
+        load: &Load,
+    ) -> Result<(impl Sender<T>, impl Receiver<T>, impl Clock), Failure> {
+        let engine = builder(load).timestamps(true).build().map_err(set_up)?;
+        let (sender, receiver) = engine.channel();
+        // It keeps the engine, for the thread that drives it goes with that.
+        let read = move || {
+            let Reading { seq, published_at, .. } = engine.clock().read();
+            (seq.get(), published_at)
+        };
+        Ok((sender, receiver, read))
     }
 
     fn settle(&self) {
         self.0.run_until_idle();
     }
+}
+
+fn builder(load: &Load) -> Builder {
+    let drive = load.thread.map_or(Drive::Callers, Drive::thread);
+    Engine::builder().capacity(load.capacity).drive(drive)
 }
 
 fn set_up(error: impl std::fmt::Display) -> Failure {
