@@ -16,6 +16,7 @@ use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, Tr
 use crate::lane::{CLOSED, CLOSING, GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::Producer;
+use crate::stall::{Stall, holder_of};
 use crate::sync::{Arc, GATHER};
 pub(crate) use task::RoomWait;
 pub use task::{Sending, Stamping};
@@ -218,7 +219,7 @@ pub(crate) enum NoRoom {
 }
 
 /// How a sender waits for room.
-const ROOM: For = For::Message { pace: GATHER };
+const ROOM: For = For::Message { pace: GATHER, at_once: true };
 
 /// It looks so often for half a lane of it.
 const PATIENT_LOOKS: u32 = 10;
@@ -233,8 +234,12 @@ pub(crate) fn wait_for_room<T>(
     let parker = producer.lane().state().parker().clone();
     producer.state().stalls.count();
     let mut patience = Patience::new(producer.lane().capacity());
-    let found =
-        shared.wait(&parker, deadline, ROOM, |step| look_for_room(producer, &mut patience, step));
+    let found = Stall::wait(deadline, Result::is_ok, |stall, deadline| {
+        shared.wait(&parker, deadline, ROOM, |step| {
+            stall.step(step, || holder_of(shared, producer));
+            look_for_room(producer, &mut patience, step)
+        })
+    });
     found.unwrap_or_else(|unfinished| {
         Err(match unfinished {
             Unfinished::Timeout => NoRoom::Timeout,

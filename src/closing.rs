@@ -22,12 +22,15 @@ use std::time::Duration;
 use crate::clock::Seq;
 use crate::dispatcher::End;
 use crate::drive::Shared;
+use crate::lane::LaneState;
 use crate::park::{Deadline, Parker};
 use crate::stats::{HeldUp, LaneStats, ReceiverStats, Stats};
 use crate::sync::{Arc, GLANCE, yield_now};
+use crate::trace;
 
 /// What became of an engine that was closed. Made by [`Engine::close`](crate::Engine::close).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[must_use = "it tells whether anything was left"]
 pub struct Closing {
@@ -39,6 +42,7 @@ pub struct Closing {
 
 /// What was sent to a receiver and not received.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Left {
     /// The receiver.
@@ -55,6 +59,7 @@ pub struct Left {
 
 /// A receiver, as reports name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Holder {
     /// Among the receivers that had not gone, in the order in which they were made.
@@ -104,7 +109,9 @@ pub(crate) fn close(shared: &Shared, within: Duration) -> Closing {
     shared.end(End::Closed);
     // Pairs with the light barrier of each author: what it has published is counted now, or it sees CLOSED.
     heavy!("close.closed.heavy");
-    report(&Stats::of(shared))
+    let report = report(&Stats::of(shared));
+    trace::closed(report.clock, report.left.len());
+    report
 }
 
 /// Tells every author that nothing more is sent.
@@ -112,13 +119,11 @@ fn stop_authors(shared: &Shared) {
     shared.board().topology.shut();
     let parkers = loop {
         shared.pass_by_hand();
-        let told = shared.look_into_core(|core| {
-            core.authors()
-                .inspect(|state| state.begin_closing())
-                .map(|state| state.parker().clone())
-                .collect::<Vec<_>>()
+        let told = shared.ask(|core| {
+            let authors = core.is_current().then(|| core.authors())?;
+            Some(authors.inspect(|state| state.begin_closing()).map(parker_of).collect::<Vec<_>>())
         });
-        match told {
+        match told.flatten() {
             Some(parkers) => break parkers,
             None if shared.is_poisoned() => return,
             None => yield_now(),
@@ -130,6 +135,10 @@ fn stop_authors(shared: &Shared) {
     for parker in parkers {
         parker.wake();
     }
+}
+
+fn parker_of(state: &LaneState) -> Arc<Parker> {
+    state.parker().clone()
 }
 
 /// Waits until everything is received.

@@ -20,11 +20,12 @@
 //! The parts: [`source`] what is numbered (lanes and outboxes), [`heat`] which of them a pass looks at, [`port`] where
 //! it goes (inboxes and who waits for room), [`stamp`] a turn, [`outbox`] a turn of an outbox, [`fan`] a broadcast,
 //! [`topology`] the changes, [`short`] what a receiver does for its own lane alone, [`follow`] what a follower does
-//! instead of a turn.
+//! instead of a turn, [`history`] what is known of the times.
 
 mod fan;
 mod follow;
 mod heat;
+mod history;
 mod outbox;
 mod port;
 mod short;
@@ -44,6 +45,7 @@ use crate::sync::Arc;
 use follow::Merge;
 pub(crate) use heat::Heat;
 use heat::Scan;
+pub(crate) use history::History;
 use port::Port;
 pub(crate) use short::Short;
 use source::{Phase, Source};
@@ -89,6 +91,8 @@ pub(crate) struct Core {
     short_ways: u64,
     /// In a follower, which gives no numbers.
     merge: Option<Box<Merge>>,
+    /// When the numbers were given, with timestamps on.
+    history: Option<History>,
 }
 
 /// How an engine ends.
@@ -140,7 +144,13 @@ impl Effects {
 
 impl Core {
     /// A dispatcher that gives the number after `seq` first.
-    pub(crate) fn new(board: Arc<Board>, seq: u64, heat: Heat, numbering: Numbering) -> Self {
+    pub(crate) fn new(
+        board: Arc<Board>,
+        seq: u64,
+        heat: Heat,
+        numbering: Numbering,
+        timestamps: bool,
+    ) -> Self {
         let merge = (numbering == Numbering::Given).then(|| Box::new(Merge::new(seq)));
         Self {
             merge,
@@ -164,10 +174,11 @@ impl Core {
             again: false,
             passes: 0,
             short_ways: 0,
+            history: timestamps.then(History::new),
         }
     }
 
-    /// One turn. `now` is the time to publish with the clock.
+    /// One turn. `now` is the time to publish with the clock; 0 without timestamps.
     pub(crate) fn pass(&mut self, now: u64) -> Effects {
         self.passes += 1;
         let before = self.seq;
@@ -179,6 +190,11 @@ impl Core {
         }
         let stamped = self.seq - before;
         if stamped > 0 {
+            if now > 0
+                && let Some(history) = &mut self.history
+            {
+                history.add(before + 1, now);
+            }
             self.clock.publish(&self.board.clock, self.seq, now);
         }
         self.settle(stamped)
@@ -187,6 +203,13 @@ impl Core {
     /// How many passes there have been, and how often a receiver has stamped its own lane alone.
     pub(crate) fn turns(&self) -> (u64, u64) {
         (self.passes, self.short_ways)
+    }
+
+    /// When the numbers were given, if that is known.
+    pub(crate) fn copy_history(&self, to: Option<&mut History>) {
+        if let (Some(history), Some(to)) = (&self.history, to) {
+            to.copy(history);
+        }
     }
 
     /// Finds what is to be stamped. The topology before the lanes: one that is published to was announced before.

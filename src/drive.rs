@@ -15,6 +15,7 @@
 //! nobody sleeps through what it waits for is in [`park`].
 
 mod mode;
+mod report;
 mod thread;
 mod wait;
 
@@ -33,6 +34,7 @@ use crate::park;
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed};
+use crate::trace;
 use crate::waiters::Waiters;
 pub use mode::{Drive, Driver, Hook, Idle};
 pub(crate) use thread::Handle;
@@ -90,8 +92,9 @@ impl Shared {
     ) -> Self {
         sync::decide_barrier();
         let board = Arc::new(Board::new(start));
+        let core = Core::new(board.clone(), start, heat, numbering, timestamps);
         Self {
-            core: CachePadded::new(Combine::new(Core::new(board.clone(), start, heat, numbering))),
+            core: CachePadded::new(Combine::new(core)),
             board,
             drive,
             staff: Staff::default(),
@@ -124,32 +127,6 @@ impl Shared {
     /// Whether nothing can be sent any more: it is being closed, or was.
     pub(crate) fn is_closing(&self) -> bool {
         self.board.topology.is_shut() || self.is_poisoned()
-    }
-
-    /// What the core knows, when it has applied all changes; none if somebody else holds it, or it has not.
-    pub(crate) fn look_into_core<R>(&self, look: impl FnOnce(&Core) -> R) -> Option<R> {
-        let held = self.core.try_hold()?;
-        let found = held.is_current().then(|| look(&held));
-        if held.release() {
-            self.kick();
-        }
-        found
-    }
-
-    /// How often it was kicked.
-    pub(crate) fn kicks(&self) -> u64 {
-        // Relaxed: a count.
-        self.kicks.load(Relaxed)
-    }
-
-    /// How many passes there have been, and short ways; none if one is under way.
-    pub(crate) fn turns(&self) -> Option<(u64, u64)> {
-        let held = self.core.try_hold()?;
-        let turns = held.turns();
-        if held.release() {
-            self.kick();
-        }
-        Some(turns)
     }
 
     /// A change of the topology, and the kick that it owes.
@@ -387,6 +364,9 @@ impl Shared {
         // arms later finds the poison.
         (**held).close_all(end);
         self.board.waiters.wake(u64::MAX);
+        if end == End::Panic {
+            trace::poisoned();
+        }
     }
 
     /// Closes the engine: no pass runs any more. (Or as if one had panicked, for tests of what a bug of ours would do.)

@@ -22,6 +22,7 @@ use crate::lane::{CLOSING, GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::{Lane, Producer};
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 
 /// Forwards messages to one receiver of a [`Follower`](crate::Follower), or to a [group](crate::FollowerGroup),
 /// with the numbers that they have.
@@ -96,6 +97,7 @@ impl<T: Send + 'static> Forwarder<T> {
             key,
         })?;
         port.forwarded.add(&given, 0, shared.board().clock.now());
+        trace::joined(Who::Forwarder(&port.label));
         Ok(Self::new(outlet, given, shared, port))
     }
 
@@ -133,6 +135,7 @@ impl<T: Send + 'static> Forwarder<T> {
             // Perhaps nobody has found the lane on the list.
             producer.close();
         }
+        trace::joined(Who::GroupForwarder(group.name()));
         Self { producer, given, shared, to: To::All(group), passed, has_spoken: false }
     }
 
@@ -357,6 +360,15 @@ impl<T: Send + 'static> Drop for Forwarder<T> {
         }
         let lane = self.producer.lane().state().clone();
         self.shared.announce(Change::LaneEnd { lane });
+        match &self.to {
+            To::All(group) => trace::left(Who::GroupForwarder(group.name())),
+            // None if it has never joined.
+            To::One { .. } => {
+                if let Some(label) = self.producer.state().whom.label() {
+                    trace::left(Who::Forwarder(&label));
+                }
+            }
+        }
     }
 }
 

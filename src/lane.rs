@@ -40,6 +40,7 @@ use crate::inbox::Rest;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::sync::{Arc, Ordering::Relaxed};
+use crate::trace::Whom;
 
 /// In `attention`: somebody wants to hear of the next message.
 pub(crate) const WANT: u32 = 1;
@@ -75,6 +76,8 @@ pub(crate) struct LaneState {
     /// Where the rest of an ended lane is noted if its inbox has no room.
     pub(crate) rest: Rest,
     pub(crate) stalls: Stalls,
+    /// Whose receiver it is, if it has one.
+    pub(crate) whom: Whom,
 }
 
 struct SenderLine {
@@ -171,6 +174,7 @@ impl LaneState {
             id: AtomicU32::new(UNKNOWN),
             rest: Rest::default(),
             stalls: Stalls::default(),
+            whom: Whom::default(),
         }
     }
 

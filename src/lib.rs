@@ -155,7 +155,28 @@
 //! # Statistics
 //!
 //! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs
-//! only the one who asks.
+//! only the one who asks. With [timestamps](Builder::timestamps) it tells how far they are behind in time, too; that
+//! costs each pass a look at the system's clock, and each receiver a store with each message.
+//!
+//! Three features add ways to get at that:
+//!
+//! - `openmetrics`: `Stats::open_metrics` writes it as text for Prometheus and its kin.
+//! - `serde`: statistics, [`Seq`], [`Event`] and the errors that hold no value can be serialized, and read again.
+//!   Fields and variants have the names that they have here, variants in snake case; they stay.
+//! - `tracing`: events with the target `mainspring`, for whoever subscribes to the crate `tracing`.
+//!
+//! | level | message | fields |
+//! |---|---|---|
+//! | debug | `joined`, `left` | `kind`, and of `receiver`, `id`, `group`, `outbox` what it has |
+//! | debug | `waits for room` (somebody who sends goes to sleep) | `receiver`, `id` |
+//! | debug | `has room`, `waits no longer` | `receiver`, `id`, `waited_ns` |
+//! | warn | `slow receiver` (somebody has waited for it for 100 ms or more) | `receiver`, `id`, `waited_ns` |
+//! | error | `closed: a pass has panicked` | |
+//!
+//! Who joins is a receiver, sender, forwarder, broadcaster, outbox, or a member of a group. `receiver`, `group` and
+//! `outbox` are names, where they were given; `id` is [`Address::id`] or [`Outbox::id`]. Of one receiver there is a
+//! warning a second at most. A subscriber may use the engine: it is called by those who join, leave or are about to
+//! sleep, never by one who passes or holds a lock. While it works it holds up whoever called it, and nobody else.
 //!
 //! # Coming from clocked-dispatch
 //!
@@ -190,10 +211,12 @@ mod ready;
 #[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
 mod ring;
 mod tap;
+mod trace;
 mod waiters;
 
 mod dispatcher;
 mod drive;
+mod stall;
 
 mod address;
 mod author;
@@ -247,7 +270,7 @@ pub mod parts {
     pub use crate::ring::Ring;
     pub use crate::sync::{barrier_form, sites};
 
-    use crate::dispatcher::Heat;
+    use crate::dispatcher::{Core, Heat};
     use crate::{Builder, Engine};
 
     /// Lanes go cold as soon as a pass finds them silent.
@@ -263,7 +286,7 @@ pub mod parts {
 
     /// How many passes there have been; none while one is under way.
     pub fn passes(engine: &Engine) -> Option<u64> {
-        Some(engine.shared.turns()?.0)
+        Some(engine.shared.ask(Core::turns)?.0)
     }
 
     /// As if a pass had panicked.

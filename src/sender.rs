@@ -16,6 +16,7 @@ use crate::group::Group;
 use crate::ring::Lane;
 use crate::shared_sender::SharedSender;
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 
 /// Sends to one receiver. Clones send to the same, each on a lane of its own.
 ///
@@ -52,6 +53,7 @@ impl<T: Send + 'static> Sender<T> {
             inbox: port.inbox.clone(),
             key,
         })?;
+        trace::joined(Who::Sender(&port.label));
         Ok(Self::new(outlet, shared, port))
     }
 
@@ -213,6 +215,10 @@ impl<T: Send + 'static> Drop for Sender<T> {
     fn drop(&mut self) {
         self.port.end_lane(&mut self.author.producer, self.key);
         self.author.announce_end();
+        // None if it has never joined.
+        if let Some(label) = self.author.producer.state().whom.label() {
+            trace::left(Who::Sender(&label));
+        }
     }
 }
 
@@ -220,6 +226,7 @@ impl<T: Send + 'static> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
             .field("to", &self.port.name)
+            .field("id", &self.port.id)
             .field("len", &self.len())
             .field("capacity", &self.capacity())
             .field("closed", &self.is_closed())

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Whoever moves on to a number wakes those that are reached, and no others: ten thousand tasks that each wait for a
-//! number of their own are woken once each. Number 0 is for those who want to hear of any move. Whoever is woken is off
-//! the list; it looks, and adds itself again if it was for nothing.
+//! number of their own are woken once each. Number 0 is for those who want to hear of any move. Those who wait for
+//! something else, and only want to hear of the engine's end, stand at [`NEVER`]: nobody need move on for them. Whoever
+//! is woken is off the list; it looks, and adds itself again if it was for nothing.
 //!
 //! They are woken when the lock has been let go of, for a task's waker runs foreign code, which may come back here.
 
@@ -23,6 +24,9 @@ use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 
 /// In `least`: nobody sleeps.
 const NOBODY: u64 = u64::MAX;
+
+/// A number that nobody comes to.
+const NEVER: u64 = NOBODY - 1;
 
 /// See the module's documentation.
 pub(crate) struct Waiters {
@@ -56,7 +60,7 @@ pub(crate) struct Ticket {
 pub(crate) struct Woken {
     /// A thread, which can go on with what the waker hands over.
     pub(crate) thread: bool,
-    /// Others sleep on, for higher numbers.
+    /// Others sleep on, for higher numbers that will come.
     pub(crate) left: bool,
 }
 
@@ -77,11 +81,20 @@ impl Waiters {
     /// Adds one who sleeps until `number` has come; 0 is whatever comes. To be followed by a heavy barrier and a last
     /// look.
     pub(crate) fn add(&self, parker: &Arc<Parker>, number: u64) -> Ticket {
+        self.put(parker, number.min(NEVER - 1))
+    }
+
+    /// Adds one who sleeps until something else has come, or the end.
+    pub(crate) fn add_for_the_end(&self, parker: &Arc<Parker>) -> Ticket {
+        self.put(parker, NEVER)
+    }
+
+    fn put(&self, parker: &Arc<Parker>, number: u64) -> Ticket {
         let mut list = self.list.lock();
         let ticket = list.drawn;
         list.drawn += 1;
         let key = list.sleepers.insert(Sleeper { ticket, parker: parker.clone() });
-        list.order.push(Reverse((number.min(NOBODY - 1), ticket, key)));
+        list.order.push(Reverse((number, ticket, key)));
         self.tell(&mut list);
         Ticket { key, ticket }
     }
@@ -96,11 +109,11 @@ impl Waiters {
         drop(gone);
     }
 
-    /// Whether anyone sleeps. Meaningful after a light barrier.
+    /// Whether anyone sleeps for a number that will come. Meaningful after a light barrier.
     #[inline]
     pub(crate) fn is_armed(&self) -> bool {
         // Relaxed: the barriers of both sides order it.
-        self.least.load(Relaxed) != NOBODY
+        self.least.load(Relaxed) < NEVER
     }
 
     /// Wakes those who sleep for numbers up to `now`.
@@ -114,8 +127,7 @@ impl Waiters {
             list.order.pop();
             woken.extend(list.take(key, ticket));
         }
-        self.tell(&mut list);
-        let left = !list.sleepers.is_empty();
+        let left = self.tell(&mut list) < NEVER;
         drop(list);
         let mut thread = false;
         for parker in woken.drain(..) {
@@ -128,19 +140,21 @@ impl Waiters {
     /// Wakes the one with the lowest number, too early; true if it is a thread.
     pub(crate) fn wake_first(&self) -> bool {
         let mut list = self.list.lock();
-        let first = list.order.pop();
+        // Whoever waits for something else is of no use.
+        let first = list.order.peek().copied().filter(|Reverse((number, ..))| *number < NEVER);
         let parker = first.and_then(|Reverse((_, ticket, key))| list.take(key, ticket));
         self.tell(&mut list);
         drop(list);
         parker.is_some_and(|parker| parker.wake())
     }
 
-    /// Notes who is next. Under the lock.
-    fn tell(&self, list: &mut List) {
+    /// Notes which number is next. Under the lock.
+    fn tell(&self, list: &mut List) -> u64 {
         list.tidy();
         let least = list.order.peek().map_or(NOBODY, |Reverse((number, ..))| *number);
         // Relaxed: the heavy barrier of whoever was added orders it before the last look.
         self.least.store(least, Relaxed);
+        least
     }
 }
 

@@ -7,12 +7,18 @@
 
 #[path = "tasks/cancel.rs"]
 mod cancel;
+#[path = "tasks/ending.rs"]
+mod ending;
 #[path = "tasks/executors.rs"]
 mod executors;
 #[path = "tasks/forgotten.rs"]
 mod forgotten;
 #[path = "tasks/forms.rs"]
 mod forms;
+#[path = "tasks/many.rs"]
+mod many;
+#[path = "tasks/mixed.rs"]
+mod mixed;
 mod support;
 #[path = "tasks/wakers.rs"]
 mod wakers;

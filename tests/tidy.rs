@@ -33,6 +33,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("ready", 1),
     ("ring", 1),
     ("tap", 1),
+    ("trace", 1),
     ("waiters", 1),
     ("dispatcher", 2),
     ("address", 3),
@@ -52,6 +53,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("receiver", 3),
     ("sender", 3),
     ("shared_sender", 3),
+    ("stall", 3),
     ("stats", 3),
     ("command", 5),
     ("main", 5),
@@ -303,8 +305,9 @@ fn every_test_that_the_readme_names_exists() {
                     && file.text.contains(&format!("name: \"{test}\""))
             }
             _ => {
-                file.path == format!("tests/{place}.rs")
-                    && file.text.contains(&format!("fn {test}("))
+                let is_there = file.path == format!("tests/{place}.rs")
+                    || file.path.starts_with(&format!("tests/{place}/"));
+                is_there && file.text.contains(&format!("fn {test}("))
             }
         });
         assert!(exists, "the README names {quoted}, which does not exist");

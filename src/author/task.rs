@@ -9,6 +9,7 @@ use crate::clock::Seq;
 use crate::drive::{Doze, For, Shared, Step};
 use crate::error::SendError;
 use crate::ring::Producer;
+use crate::stall::{Stall, holder_of};
 use crate::sync::Arc;
 
 /// A value on its way into a lane. Made by [`Sender::send_async`](crate::Sender::send_async) and
@@ -54,6 +55,13 @@ pub struct Stamping<'a, T: Send + 'static> {
 pub(crate) struct RoomWait {
     doze: Doze,
     patience: Option<Patience>,
+    stall: Stall,
+}
+
+impl Drop for RoomWait {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.stall).end(false);
+    }
 }
 
 impl RoomWait {
@@ -69,10 +77,15 @@ impl RoomWait {
             producer.state().stalls.count();
             Patience::new(producer.lane().capacity())
         });
-        let end = |step| look_for_room(producer, patience, step);
-        let found = ready!(shared.poll(&mut self.doze, &parker, cx, ROOM, end));
+        let stall = &mut self.stall;
+        let found = ready!(shared.poll(&mut self.doze, &parker, cx, ROOM, |step| {
+            stall.step(step, || holder_of(shared, producer));
+            look_for_room(producer, patience, step)
+        }));
         self.patience = None;
-        Poll::Ready(found.unwrap_or(Err(NoRoom::Closed)))
+        let found = found.unwrap_or(Err(NoRoom::Closed));
+        std::mem::take(&mut self.stall).end(found.is_ok());
+        Poll::Ready(found)
     }
 }
 

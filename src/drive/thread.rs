@@ -13,7 +13,7 @@
 //!
 //! *When it ends* whoever kicks passes instead, as without a thread. The same handshake, with another word: the thread
 //! sets `gone`, passes a heavy barrier, and makes a last pass; who kicks publishes, passes a light barrier, and reads
-//! `gone`. It ends the same way if it panics (in a waker of the embedder's): the others go on.
+//! `gone`. It ends the same way if it panics: the others go on.
 
 use super::{Driver, Idle, Shared};
 use crate::park::Parker;
@@ -108,7 +108,7 @@ fn sleep(shared: &Shared) {
     let ticket = shared.board.waiters.add(parker, 0);
     // Pairs with the light barriers of whoever kicks, and of whoever stops the thread.
     heavy!("drive.thread.heavy");
-    if shared.pass_by_hand() || shared.staff.is_stopped() {
+    if shared.pass_by_hand() || shared.staff.is_stopped() || shared.is_poisoned() {
         parker.disarm();
     } else {
         parker.sleep(None);

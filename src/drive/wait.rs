@@ -14,7 +14,7 @@
 
 use std::task::{Context, Poll};
 
-use super::{Drive, Shared};
+use super::{Board, Drive, Shared};
 use crate::park::{Deadline, Parker};
 use crate::sync::{self, Arc, PAUSES, TASK_YIELDS, YIELDS};
 use crate::waiters::Ticket;
@@ -31,10 +31,11 @@ pub(crate) enum Step {
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum For {
-    /// Messages, or room for them. It begins with so many looks, some pauses before each, until it runs a pass: where
-    /// messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that finds many, and
-    /// takes the lines of those who write.
-    Message { pace: u32 },
+    /// Messages, or room for them. A thread begins with so many looks, some pauses before each, until it runs a pass:
+    /// where messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that finds many,
+    /// and takes the lines of those who write. A task looks once more before its first pass if that is not to come `at
+    /// once`: if what it waits for will come from a lane that it looks at itself, sent by whoever runs next.
+    Message { pace: u32, at_once: bool },
     /// Messages, and whatever the clock tells.
     Event,
     /// A number that is not known yet.
@@ -45,19 +46,7 @@ pub(crate) enum For {
 
 impl For {
     /// Messages or room, with a pass at once.
-    pub(crate) const EAGER: Self = Self::Message { pace: 0 };
-
-    /// Which number of the clock it is to be woken for, if any; 0 for any move.
-    fn number(self, shared: &Shared) -> Option<u64> {
-        match self {
-            Self::Message { .. } => None,
-            Self::Event | Self::Stamp => Some(0),
-            // Where the clock is there already it is something else that is waited for.
-            Self::Number(number) => {
-                Some(number).filter(|&number| number > shared.board.clock.now())
-            }
-        }
-    }
+    pub(crate) const EAGER: Self = Self::Message { pace: 0, at_once: true };
 
     /// Whether it runs passes also where a thread does.
     fn drives(self) -> bool {
@@ -139,7 +128,7 @@ impl Shared {
         if let Drive::Manual(_) = self.drive {
             return end(Step::Look);
         }
-        if let For::Message { pace } = what {
+        if let For::Message { pace, .. } = what {
             for _ in 0..pace {
                 (0..4).for_each(|_| sync::pause());
                 if let Some(found) = end(Step::Look) {
@@ -161,7 +150,8 @@ impl Shared {
         None
     }
 
-    /// As [`wait`](Self::wait), for a task: a poll of it. Ends with a waker left where it is heard of, or ready.
+    /// As [`wait`](Self::wait), for a task: a poll of it, which has looked and found nothing. Ends with a waker
+    /// left where it is heard of, or ready.
     ///
     /// # Errors
     ///
@@ -177,18 +167,16 @@ impl Shared {
         if doze.is_sound(cx) {
             return Poll::Pending;
         }
-        let found = end(Step::Look).or_else(|| {
-            self.drive_for(what);
-            end(Step::Look)
-        });
-        if let Some(found) = found {
+        if doze.yields < TASK_YIELDS.min(1) && matches!(what, For::Message { at_once: false, .. }) {
+            return doze.yield_now(cx);
+        }
+        self.drive_for(what);
+        if let Some(found) = end(Step::Look) {
             doze.end();
             return Poll::Ready(Ok(found));
         }
-        if doze.yields < TASK_YIELDS && !matches!(self.drive, Drive::Manual(_)) {
-            doze.yields += 1;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if doze.yields < TASK_YIELDS && self.may_yield() {
+            return doze.yield_now(cx);
         }
         let place = doze.place(self, parker);
         parker.arm_for(cx.waker());
@@ -205,6 +193,11 @@ impl Shared {
         Poll::Pending
     }
 
+    /// Whether it is worth looking again. With passes by hand nothing is to be gained by it.
+    fn may_yield(&self) -> bool {
+        !matches!(self.drive, Drive::Manual(_))
+    }
+
     /// Runs a pass on behalf of one who waits, as the drive allows.
     pub(crate) fn drive_for(&self, what: For) {
         if what.drives() { self.pass_if_free() } else { self.drive() }
@@ -214,7 +207,14 @@ impl Shared {
     fn list(&self, ticket: &mut Option<Ticket>, parker: &Arc<Parker>, what: For) {
         // Woken by something else, it may still stand there.
         self.unlist(ticket);
-        *ticket = what.number(self).map(|number| self.board.waiters.add(parker, number));
+        let Board { waiters, clock, .. } = &*self.board;
+        *ticket = match what {
+            For::Message { .. } => None,
+            For::Event | For::Stamp => Some(waiters.add(parker, 0)),
+            For::Number(number) if number > clock.now() => Some(waiters.add(parker, number)),
+            // It is something else that is waited for; but the engine may close.
+            For::Number(_) => Some(waiters.add_for_the_end(parker)),
+        };
     }
 
     fn unlist(&self, ticket: &mut Option<Ticket>) {
@@ -228,6 +228,13 @@ impl Doze {
     /// Nobody has woken it since it went to sleep, so there is nothing to be found.
     fn is_sound(&self, cx: &Context<'_>) -> bool {
         self.place.as_ref().is_some_and(|place| place.parker.is_armed_for(cx.waker()))
+    }
+
+    /// To be polled again, behind whatever else the executor has to do.
+    fn yield_now<R>(&mut self, cx: &Context<'_>) -> Poll<R> {
+        self.yields += 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn place(&mut self, shared: &Arc<Shared>, parker: &Arc<Parker>) -> &mut Place {

@@ -38,6 +38,10 @@ pub(crate) const READY_WIDTH: usize = 64;
 
 /// Starts a thread that nobody joins.
 pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    if name.contains('\0') {
+        // No system has such names, and the standard library panics.
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
     thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }
 
