@@ -128,6 +128,9 @@
 //!
 //! A [`SharedSender`] sends by `&self`: one lane behind a short lock, for those who share it.
 //!
+//! What each drive costs whom, what a poll costs, what blocks, and how to choose capacities and to shut down, is on a
+//! page of its own: [`embedding`].
+//!
 //! # The end
 //!
 //! Ends may be dropped in any order, at any time: see [`Receiver`] and [`Sender`]. [`Engine::close`] ends all of it in
@@ -236,6 +239,7 @@ mod sender;
 mod shared_sender;
 mod stats;
 
+pub mod embedding;
 pub mod from_clocked_dispatch;
 
 pub use address::Address;

@@ -43,6 +43,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("broadcaster", 3),
     ("closing", 3),
     ("drive", 3),
+    ("embedding", 3),
     ("engine", 3),
     ("follower", 3),
     ("forwarder", 3),
