@@ -54,6 +54,7 @@ fn a_report_has_these_fields() {
             "short_ways",
             "kicks",
             "messages_per_pass",
+            "discarded",
             "receivers",
             "outboxes",
         ])
