@@ -38,6 +38,8 @@ mod promises;
 #[cfg(loom)]
 mod short;
 #[cfg(loom)]
+mod tasks;
+#[cfg(loom)]
 mod waiting;
 #[cfg(loom)]
 mod weaken;
@@ -50,6 +52,7 @@ fn main() -> std::process::ExitCode {
         short::MODELS,
         heat::MODELS,
         waiting::MODELS,
+        tasks::MODELS,
         closing::MODELS,
         groups::MODELS,
         progress::MODELS,
