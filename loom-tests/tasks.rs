@@ -94,10 +94,17 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "a_dispatcher_thread_hears_of_room",
-        preemptions: 1,
+        preemptions: 0,
         executions_min: 100,
         reaches: &[],
         body: a_dispatcher_thread_hears_of_room,
+    },
+    Model {
+        name: "a_dispatcher_thread_hears_its_end",
+        preemptions: 2,
+        executions_min: 10,
+        reaches: &[],
+        body: a_dispatcher_thread_hears_its_end,
     },
     Model {
         name: "a_dispatcher_thread_that_ends_leaves_nobody_asleep",
@@ -355,20 +362,24 @@ fn a_dispatcher_thread_hears_each_send() {
     drop(engine);
 }
 
-/// Two lanes for an inbox of one: what has no room is handed out when the receiver has made some, by the thread, which
-/// sleeps, or is about to.
+/// A lane of two and an inbox of one: what has no room is handed out when the receiver has made some, by the thread,
+/// which sleeps, or is about to.
 fn a_dispatcher_thread_hears_of_room() {
-    let engine = with_thread(1, 1);
+    let engine = with_thread(2, 1);
     let (mut tx, mut rx) = engine.channel::<u64>();
-    let mut tx2 = tx.clone();
-    tx.send(0).unwrap();
-    engine.pass();
-    tx2.send(1).unwrap();
-    engine.pass();
-    assert!(rx.recv().is_ok());
-    assert!(rx.recv().is_ok());
+    // With its number, and in the inbox.
+    tx.send_stamped(0).unwrap();
+    tx.send(1).unwrap();
+    for value in 0..2 {
+        assert_eq!(rx.recv().unwrap().1, value);
+    }
     drop(engine);
-    std::mem::forget((tx, tx2, rx));
+    std::mem::forget((tx, rx));
+}
+
+/// Nothing else wakes it: no lane, no receiver.
+fn a_dispatcher_thread_hears_its_end() {
+    drop(with_thread(1, 1));
 }
 
 /// The last handle goes while a sender kicks, and a receiver goes to sleep.
