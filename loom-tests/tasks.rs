@@ -18,98 +18,105 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "a_task_hears_each_message",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: a_task_hears_each_message,
     },
     Model {
         name: "a_task_with_another_waker_hears",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: a_task_with_another_waker_hears,
     },
     Model {
         name: "after_a_task_gave_up_a_thread_hears",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["gave up asleep"],
         body: after_a_task_gave_up_a_thread_hears,
     },
     Model {
         name: "after_a_task_was_forgotten_another_hears",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["forgotten asleep", "slept"],
         body: after_a_task_was_forgotten_another_hears,
     },
     Model {
         name: "after_a_task_was_forgotten_a_thread_hears",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["forgotten asleep"],
         body: after_a_task_was_forgotten_a_thread_hears,
     },
     Model {
         name: "a_task_hears_after_it_was_woken_for_nothing",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: a_task_hears_after_it_was_woken_for_nothing,
     },
     Model {
         name: "a_full_task_hears_of_room",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: a_full_task_hears_of_room,
     },
     Model {
         name: "a_number_given_up_is_dropped_once",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["given up"],
         body: a_number_given_up_is_dropped_once,
     },
     Model {
         name: "a_task_hears_the_number_after_another",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: a_task_hears_the_number_after_another,
     },
     Model {
         name: "waiters_for_different_numbers_hear",
         preemptions: 1,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: waiters_for_different_numbers_hear,
     },
     Model {
         name: "a_task_hears_of_the_progress_after_another",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: a_task_hears_of_the_progress_after_another,
     },
     Model {
         name: "watchers_of_different_numbers_hear",
         preemptions: 1,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &["slept"],
         body: watchers_of_different_numbers_hear,
     },
     Model {
+        name: "a_watcher_of_a_number_elsewhere_hears",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &["slept"],
+        body: a_watcher_of_a_number_elsewhere_hears,
+    },
+    Model {
         name: "a_dispatcher_thread_hears_each_send",
         preemptions: 1,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &[],
         body: a_dispatcher_thread_hears_each_send,
     },
     Model {
         name: "a_dispatcher_thread_hears_of_room",
         preemptions: 0,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &[],
         body: a_dispatcher_thread_hears_of_room,
     },
@@ -123,7 +130,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "a_dispatcher_thread_that_ends_leaves_nobody_asleep",
         preemptions: 1,
-        executions_min: 100,
+        executions_min: 999,
         reaches: &[],
         body: a_dispatcher_thread_that_ends_leaves_nobody_asleep,
     },
@@ -386,6 +393,23 @@ fn watchers_of_different_numbers_hear() {
     drop((tx, rx));
 }
 
+/// Waits for a number that is somebody else's: the receiver has handled all that it was given, and so is there.
+fn a_watcher_of_a_number_elsewhere_hears() {
+    let engine = engine(2, 2);
+    let (mut tx, mut rx) = engine.channel::<u64>();
+    let (mut elsewhere, other) = engine.channel::<u64>();
+    let progress = rx.progress();
+    tx.send_stamped(0).unwrap();
+    elsewhere.send_stamped(1).unwrap();
+    assert!(rx.recv().is_ok());
+    let watcher = thread::spawn(move || {
+        block_on(progress.reached(Seq::new(2))).unwrap();
+    });
+    assert!(rx.try_recv().is_err());
+    watcher.join().unwrap();
+    drop((tx, rx, elsewhere, other));
+}
+
 /// An engine whose passes are a thread's, which sleeps.
 fn with_thread(capacity: usize, inbox: usize) -> Engine {
     let builder = Engine::builder().capacity(capacity).inbox(inbox);
@@ -416,6 +440,8 @@ fn a_dispatcher_thread_hears_of_room() {
     let waiter = thread::spawn(move || {
         clock.wait_for(Seq::new(2)).unwrap();
     });
+    // The others first, if they like.
+    thread::yield_now();
     assert_eq!(rx.try_recv().unwrap().1, 0);
     waiter.join().unwrap();
     drop(engine);
