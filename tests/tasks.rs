@@ -19,6 +19,8 @@ mod forms;
 mod many;
 #[path = "tasks/mixed.rs"]
 mod mixed;
+#[path = "tasks/storm.rs"]
+mod storm;
 mod support;
 #[path = "tasks/wakers.rs"]
 mod wakers;
