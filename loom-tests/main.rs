@@ -38,6 +38,8 @@ mod promises;
 #[cfg(loom)]
 mod short;
 #[cfg(loom)]
+mod shutdown;
+#[cfg(loom)]
 mod tasks;
 #[cfg(loom)]
 mod waiting;
@@ -58,6 +60,7 @@ fn main() -> std::process::ExitCode {
         progress::MODELS,
         merge::MODELS,
         follower::MODELS,
+        shutdown::MODELS,
     ]
     .concat();
     harness::main(&models)

@@ -11,17 +11,20 @@ use std::hash::{Hash, Hasher};
 use slab::Slab;
 
 use crate::board::Change;
+use crate::clock::Seq;
 use crate::drive::Shared;
 use crate::error::AddressError;
 use crate::given::Forwarded;
 use crate::inbox::{Inbox, LANES_MAX, Rest};
 use crate::lane::Counts;
 use crate::order::OrderRing;
+use crate::progress::Tracker;
 use crate::ring::{Lane, Producer};
 use crate::stats::{Census, ReceiverStats};
 use crate::sync::atomic::AtomicU64;
-use crate::sync::{Arc, Mutex, Ordering::Relaxed};
+use crate::sync::{Arc, Mutex, Ordering::Relaxed, unique};
 use crate::tap::Tap;
+use crate::trace::Label;
 
 /// Names a receiver of `T`. Does not keep it open.
 ///
@@ -44,6 +47,12 @@ impl<T> Address<T> {
     /// The name that the receiver was given.
     pub fn name(&self) -> Option<&str> {
         self.port.name.as_deref()
+    }
+
+    /// The receiver's number, which no other receiver or outbox of this process has. It tells those without a name
+    /// apart in `Debug`, [statistics](crate::ReceiverStats::id) and events.
+    pub fn id(&self) -> u64 {
+        self.port.id
     }
 }
 
@@ -69,7 +78,10 @@ impl<T> Hash for Address<T> {
 
 impl<T> fmt::Debug for Address<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Address").field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("Address")
+            .field("name", &self.name())
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,6 +89,10 @@ impl<T> fmt::Debug for Address<T> {
 pub(crate) struct Port<T> {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) name: Option<Box<str>>,
+    /// For people: unique in the process.
+    pub(crate) id: u64,
+    /// For those who watch.
+    pub(crate) label: Label,
     /// The capacity of the lanes to it.
     pub(crate) capacity: usize,
     /// In a follower: which numbers it is to have.
@@ -115,15 +131,32 @@ struct Table<T> {
     /// The receiver has left and taken all that was here.
     gone: bool,
     lanes: Slab<Inlet<T>>,
-    /// What lanes had received that are not here any more.
+    /// What lanes had received that are not here any more,
     past: u64,
+    /// and how often they had to wait.
+    past_stalls: u64,
+    /// Where the receiver tells how far it is, if it does.
+    tracker: Option<Arc<Tracker>>,
 }
 
 impl<T: Send + 'static> Port<T> {
     pub(crate) fn new(name: Option<Box<str>>, capacity: usize, inbox: usize) -> Arc<Self> {
-        let lanes = Mutex::new(Table { gone: false, lanes: Slab::new(), past: 0 });
+        let lanes = Mutex::new(Table {
+            gone: false,
+            lanes: Slab::new(),
+            past: 0,
+            past_stalls: 0,
+            tracker: None,
+        });
         let (inbox, forwarded) = (Inbox::new(inbox), Forwarded::default());
-        Arc::new(Self { inbox, name, capacity, forwarded, lanes, missed: AtomicU64::new(0) })
+        let (id, missed) = (unique(), AtomicU64::new(0));
+        let label = Label::new(name.as_deref(), id);
+        Arc::new(Self { inbox, name, id, label, capacity, forwarded, lanes, missed })
+    }
+
+    /// The receiver tells here how far it is, from now on.
+    pub(crate) fn track(&self, tracker: &Arc<Tracker>) {
+        self.lanes.lock().tracker = Some(tracker.clone());
     }
 
     /// Makes a lane to this receiver and announces it by the change that `joining` makes of its key.
@@ -133,6 +166,7 @@ impl<T: Send + 'static> Port<T> {
         lane: Arc<Lane<T>>,
         joining: impl FnOnce(&Arc<Lane<T>>, u32) -> Change,
     ) -> Result<Outlet<T>, AddressError> {
+        lane.state().whom.is(&self.label);
         let key = self.register(Inlet { lane: lane.clone(), tap: None })?;
         if !shared.join(joining(&lane, key), &self.inbox) {
             self.withdraw(key);
@@ -157,6 +191,7 @@ impl<T: Send + 'static> Port<T> {
         let mut table = self.lanes.lock();
         let lane = table.lanes.try_remove(key as usize);
         table.past += lane.as_ref().map_or(0, |lane| lane.counts().received);
+        table.past_stalls += lane.as_ref().map_or(0, |lane| lane.lane.state().stalls.read().0);
         drop(table);
         // Only now, outside the lock: it may be the last owner.
         drop(lane);
@@ -208,29 +243,47 @@ impl<T: Send + 'static> Port<T> {
 }
 
 impl<T: Send + 'static> Census for Port<T> {
-    fn id(&self) -> Option<usize> {
+    fn port(&self) -> Option<usize> {
         self.inbox.port()
     }
 
-    fn count(&self, outbox: &dyn Fn(&OrderRing) -> Option<usize>) -> Option<ReceiverStats> {
+    fn label(&self) -> Label {
+        self.label.clone()
+    }
+
+    fn count(
+        &self,
+        clock: u64,
+        outbox: &dyn Fn(&OrderRing) -> Option<usize>,
+    ) -> Option<(ReceiverStats, Option<u64>)> {
+        let (inbox_len, inbox_capacity) = self.inbox.fill();
         let table = self.lanes.lock();
         if table.gone {
             return None;
         }
+        let tracker = table.tracker.as_ref();
+        let handled = tracker.map(|tracker| tracker.come_to(clock, self.inbox.given()));
+        let oldest = tracker.and_then(|tracker| tracker.oldest(&self.inbox));
         let mut stats = ReceiverStats {
             name: self.name.clone(),
+            id: self.id,
+            closed: self.inbox.is_closed(),
             received: table.past,
             missed: self.missed(),
+            stalls: table.past_stalls,
+            handled: handled.map(Seq::new),
+            inbox_len,
+            inbox_capacity,
             ..ReceiverStats::default()
         };
         for (_, inlet) in &table.lanes {
             let lane = &inlet.lane;
             let of = lane.order().map(|(ring, _)| &**ring);
             let (stalls, waits_for) = lane.state().stalls.read();
-            let waits = waits_for.map(|port| Some(port) == self.id());
+            let waits = waits_for.map(|port| Some(port) == self.port());
             stats.add(inlet.counts(), stalls, waits, lane.capacity(), of.and_then(outbox));
         }
-        Some(stats)
+        Some((stats, oldest))
     }
 }
 

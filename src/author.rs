@@ -13,9 +13,10 @@ use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{For, Shared, Step, Unfinished};
 use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
-use crate::lane::{GONE, POISONED, WANT};
+use crate::lane::{CLOSED, CLOSING, GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::Producer;
+use crate::stall::{Stall, holder_of};
 use crate::sync::{Arc, GATHER};
 pub(crate) use task::RoomWait;
 pub use task::{Sending, Stamping};
@@ -100,26 +101,26 @@ impl<T: Send + 'static> Author<T> {
             pushed => pushed,
         };
         pushed.map_err(SendError::closed)?;
-        self.publish_held();
+        if self.publish_held() {
+            self.shared.speak_up(self.producer.state());
+        }
         let state = self.producer.state();
         let found = self.shared.wait(state.parker(), None, For::Stamp, |step| match step {
             Step::Look => self.settled(),
             Step::Arm => None,
         });
-        self.end_holding(found.ok())
+        self.end_holding(found.ok()).0
     }
 
-    /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number.
-    fn publish_held(&self) {
-        let state = self.producer.state();
-        state.hold();
-        if self.producer.publish() & WANT != 0 {
-            self.shared.speak_up(state);
-        }
+    /// Publishes under HOLD: if the receiver leaves, the last value is left here unless it has its number. True if
+    /// somebody wants to hear of it.
+    pub(crate) fn publish_held(&self) -> bool {
+        self.producer.state().hold();
+        self.producer.publish() & WANT != 0
     }
 
     /// What has become of the last value, which is held.
-    fn settled(&self) -> Option<Settled> {
+    pub(crate) fn settled(&self) -> Option<Settled> {
         let state = self.producer.state();
         let clock = &self.shared.board().clock;
         let number = state.number_of(self.producer.tail()).filter(|&number| clock.now() >= number);
@@ -127,14 +128,19 @@ impl<T: Send + 'static> Author<T> {
     }
 
     /// The end of a wait for the number of the last value, which is held; nothing was found if the engine is closed.
-    fn end_holding(&mut self, found: Option<Settled>) -> Result<Seq, SendError<T>> {
+    /// Also returns what was numbered and never read, to be dropped.
+    pub(crate) fn end_holding(
+        &mut self,
+        found: Option<Settled>,
+    ) -> (Result<Seq, SendError<T>>, Vec<T>) {
         let producer = &mut self.producer;
         let tail = producer.tail();
+        let mut unread = Vec::new();
         let numbered = match found {
             Some(Settled::Numbered(number)) => {
                 if producer.state().is_gone() {
-                    // Numbered, and never read: what the leaving receiver left alone is dropped here.
-                    drop(producer.take_back(1));
+                    // What the leaving receiver left alone.
+                    unread = producer.take_back(1);
                     producer.close();
                 }
                 Ok(number)
@@ -151,7 +157,7 @@ impl<T: Send + 'static> Author<T> {
         if !self.shared.is_poisoned() {
             self.producer.state().let_go();
         }
-        numbered.map(Seq::new).map_err(SendError::closed)
+        (numbered.map(Seq::new).map_err(SendError::closed), unread)
     }
 
     pub(crate) fn stamped(&self) -> Result<Seq, StampedError> {
@@ -187,7 +193,7 @@ impl<T: Send + 'static> Author<T> {
 
     /// Whether nothing can be sent any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.producer.is_closed() || self.producer.state().is_gone()
+        self.producer.is_closed() || self.producer.state().is_shut()
     }
 
     /// Its lane has ended.
@@ -199,7 +205,7 @@ impl<T: Send + 'static> Author<T> {
 
 /// What has become of a value that is held for its number.
 #[derive(Clone, Copy, Debug)]
-enum Settled {
+pub(crate) enum Settled {
     Numbered(u64),
     /// The receiver has left, and has drained to here.
     Drained(u64),
@@ -213,7 +219,7 @@ pub(crate) enum NoRoom {
 }
 
 /// How a sender waits for room.
-const ROOM: For = For::Message { pace: GATHER };
+const ROOM: For = For::Message { pace: GATHER, at_once: true };
 
 /// It looks so often for half a lane of it.
 const PATIENT_LOOKS: u32 = 10;
@@ -228,8 +234,12 @@ pub(crate) fn wait_for_room<T>(
     let parker = producer.lane().state().parker().clone();
     producer.state().stalls.count();
     let mut patience = Patience::new(producer.lane().capacity());
-    let found =
-        shared.wait(&parker, deadline, ROOM, |step| look_for_room(producer, &mut patience, step));
+    let found = Stall::wait(deadline, Result::is_ok, |stall, deadline| {
+        shared.wait(&parker, deadline, ROOM, |step| {
+            stall.step(step, || holder_of(shared, producer));
+            look_for_room(producer, &mut patience, step)
+        })
+    });
     found.unwrap_or_else(|unfinished| {
         Err(match unfinished {
             Unfinished::Timeout => NoRoom::Timeout,
@@ -279,10 +289,16 @@ pub(crate) fn heed<T>(
     if attention & WANT != 0 {
         shared.speak_up(producer.state());
     }
-    if attention & (GONE | POISONED) == 0 {
+    if attention & (GONE | POISONED | CLOSING) == 0 {
         return Vec::new();
     }
-    let returned = if attention & GONE != 0 { producer.take_back(count) } else { Vec::new() };
+    let returned = if attention & GONE != 0 {
+        producer.take_back(count)
+    } else if attention & CLOSED != 0 {
+        producer.take_unnumbered(count)
+    } else {
+        Vec::new()
+    };
     producer.close();
     returned
 }
@@ -321,7 +337,7 @@ impl<T> Way<T> for Lone<'_, T> {
 
 /// Whether the receiver has gone. Everything pushed must have been published and heeded.
 pub(crate) fn check_closed<T>(producer: &mut Producer<T>) -> bool {
-    if !producer.is_closed() && producer.state().is_gone() {
+    if !producer.is_closed() && producer.state().is_shut() {
         producer.close();
     }
     producer.is_closed()

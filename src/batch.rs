@@ -55,7 +55,8 @@ struct Batch<T, W: Way<T>> {
 
 impl<T, W: Way<T>> Batch<T, W> {
     fn pending(&self) -> usize {
-        (self.way.tail() - self.published) as usize
+        // What was taken back stands no more before the tail.
+        self.way.tail().saturating_sub(self.published) as usize
     }
 
     fn publish(&mut self) -> Vec<T> {

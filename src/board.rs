@@ -14,7 +14,7 @@ use crate::lane::LaneState;
 use crate::order::OrderRing;
 use crate::park::Parker;
 use crate::ready::ReadySet;
-use crate::sync::atomic::AtomicU64;
+use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 use crate::tap::Tap;
 use crate::waiters::Waiters;
@@ -90,15 +90,6 @@ pub(crate) struct Membership {
     pub(crate) key: u32,
 }
 
-impl Membership {
-    /// Nothing will be dispatched any more.
-    pub(crate) fn poison(&self) {
-        self.lane.poison();
-        self.inbox.close();
-        self.inbox.parker().wake();
-    }
-}
-
 /// The list of changes that no pass has applied yet.
 #[derive(Default)]
 pub(crate) struct Topology {
@@ -106,6 +97,8 @@ pub(crate) struct Topology {
     /// Of a follower: how far passes settle, whatever comes. Read and written under the list's lock.
     promised: AtomicU64,
     changes: Mutex<VecDeque<Change>>,
+    /// Nobody joins any more. Written under the list's lock.
+    shut: AtomicBool,
 }
 
 impl Topology {
@@ -117,6 +110,19 @@ impl Topology {
         self.generation.load(Relaxed)
     }
 
+    /// The engine is being closed: no source joins any more.
+    pub(crate) fn shut(&self) {
+        let _changes = self.changes.lock();
+        // Relaxed: under the list's lock.
+        self.shut.store(true, Relaxed);
+    }
+
+    /// Whether the engine is being closed, or was. To be asked after what was listed, or in vain.
+    pub(crate) fn is_shut(&self) -> bool {
+        // Relaxed: whoever lists something after it was set took the list's lock after that.
+        self.shut.load(Relaxed)
+    }
+
     /// Adds a change; how many are listed now. Whoever adds one kicks.
     pub(crate) fn push(&self, change: Change) -> usize {
         self.list(&mut self.changes.lock(), change)
@@ -125,7 +131,7 @@ impl Topology {
     /// Adds the joining of a source to a receiver. None if that has closed, which is final.
     pub(crate) fn join(&self, change: Change, to: &Inbox) -> Option<usize> {
         let mut changes = self.changes.lock();
-        if to.is_closed() {
+        if to.is_closed() || self.is_shut() {
             return None;
         }
         Some(self.list(&mut changes, change))

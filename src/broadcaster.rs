@@ -9,6 +9,7 @@ use crate::clock::Seq;
 use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
 use crate::group::Group;
 use crate::ring::Producer;
+use crate::trace::{self, Who};
 
 /// Sends to all members of a [`Group`], each message with one number. Clones send to the same group, each on a lane
 /// of its own.
@@ -46,6 +47,7 @@ pub struct Slowest<T> {
 
 impl<T: Send + 'static> Broadcaster<T> {
     pub(crate) fn new(group: Group<T>, producer: Producer<T>) -> Self {
+        trace::joined(Who::Broadcaster(group.name()));
         Self { author: Author { shared: group.shared().clone(), producer }, group }
     }
 
@@ -53,7 +55,7 @@ impl<T: Send + 'static> Broadcaster<T> {
     ///
     /// # Errors
     ///
-    /// If the engine is closed, because a pass has panicked; the value comes back.
+    /// If the engine is closed; the value comes back.
     ///
     /// # Panics
     ///
@@ -210,6 +212,7 @@ impl<T: Send + 'static> Drop for Broadcaster<T> {
         self.group.remove_lane(producer.lane(), producer.tail() > 0);
         self.author.producer.end();
         self.author.announce_end();
+        trace::left(Who::Broadcaster(self.group.name()));
     }
 }
 

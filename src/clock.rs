@@ -29,6 +29,8 @@ use crate::sync::{Ordering::Relaxed, yield_now};
 /// assert_eq!(Seq::new(7).get(), 7);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Seq(u64);
 
 impl Seq {

@@ -3,6 +3,7 @@
 //! A subcommand is a folder of its own with its arguments, its typed errors and a `run`. Here they
 //! only meet: [`Cli`] finds out which one is meant, [`Failure`] is what `main` prints.
 
+mod demo;
 mod route;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +19,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Route(route::Args),
+    Demo(demo::Args),
 }
 
 impl Cli {
@@ -27,6 +29,10 @@ impl Cli {
                 let code = errors.first().map_or(1, route::Error::exit_code);
                 let told = errors.iter().filter(|error| !error.is_silent());
                 Failure { code, messages: told.map(ToString::to_string).collect() }
+            }),
+            Command::Demo(args) => demo::run(&args).map_err(|error| Failure {
+                code: error.exit_code(),
+                messages: vec![error.to_string()],
             }),
         }
     }

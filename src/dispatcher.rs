@@ -20,11 +20,12 @@
 //! The parts: [`source`] what is numbered (lanes and outboxes), [`heat`] which of them a pass looks at, [`port`] where
 //! it goes (inboxes and who waits for room), [`stamp`] a turn, [`outbox`] a turn of an outbox, [`fan`] a broadcast,
 //! [`topology`] the changes, [`short`] what a receiver does for its own lane alone, [`follow`] what a follower does
-//! instead of a turn.
+//! instead of a turn, [`history`] what is known of the times.
 
 mod fan;
 mod follow;
 mod heat;
+mod history;
 mod outbox;
 mod port;
 mod short;
@@ -38,11 +39,13 @@ use slab::Slab;
 
 use crate::board::{Board, Change, Membership};
 use crate::clock::ClockWriter;
+use crate::lane::LaneState;
 use crate::park::Parker;
 use crate::sync::Arc;
 use follow::Merge;
 pub(crate) use heat::Heat;
 use heat::Scan;
+pub(crate) use history::History;
 use port::Port;
 pub(crate) use short::Short;
 use source::{Phase, Source};
@@ -88,6 +91,26 @@ pub(crate) struct Core {
     short_ways: u64,
     /// In a follower, which gives no numbers.
     merge: Option<Box<Merge>>,
+    /// When the numbers were given, with timestamps on.
+    history: Option<History>,
+}
+
+/// How an engine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A pass has panicked: what it was at nobody knows.
+    Panic,
+    /// It was closed between two passes.
+    Closed,
+}
+
+impl End {
+    fn tell(self, lane: &LaneState) {
+        match self {
+            Self::Panic => lane.poison(),
+            Self::Closed => lane.close(),
+        }
+    }
 }
 
 /// Where the numbers come from.
@@ -121,7 +144,13 @@ impl Effects {
 
 impl Core {
     /// A dispatcher that gives the number after `seq` first.
-    pub(crate) fn new(board: Arc<Board>, seq: u64, heat: Heat, numbering: Numbering) -> Self {
+    pub(crate) fn new(
+        board: Arc<Board>,
+        seq: u64,
+        heat: Heat,
+        numbering: Numbering,
+        timestamps: bool,
+    ) -> Self {
         let merge = (numbering == Numbering::Given).then(|| Box::new(Merge::new(seq)));
         Self {
             merge,
@@ -145,10 +174,11 @@ impl Core {
             again: false,
             passes: 0,
             short_ways: 0,
+            history: timestamps.then(History::new),
         }
     }
 
-    /// One turn. `now` is the time to publish with the clock.
+    /// One turn. `now` is the time to publish with the clock; 0 without timestamps.
     pub(crate) fn pass(&mut self, now: u64) -> Effects {
         self.passes += 1;
         let before = self.seq;
@@ -160,6 +190,11 @@ impl Core {
         }
         let stamped = self.seq - before;
         if stamped > 0 {
+            if now > 0
+                && let Some(history) = &mut self.history
+            {
+                history.add(before + 1, now);
+            }
             self.clock.publish(&self.board.clock, self.seq, now);
         }
         self.settle(stamped)
@@ -168,6 +203,13 @@ impl Core {
     /// How many passes there have been, and how often a receiver has stamped its own lane alone.
     pub(crate) fn turns(&self) -> (u64, u64) {
         (self.passes, self.short_ways)
+    }
+
+    /// When the numbers were given, if that is known.
+    pub(crate) fn copy_history(&self, to: Option<&mut History>) {
+        if let (Some(history), Some(to)) = (&self.history, to) {
+            to.copy(history);
+        }
     }
 
     /// Finds what is to be stamped. The topology before the lanes: one that is published to was announced before.
@@ -268,8 +310,18 @@ impl Core {
         }
     }
 
-    /// After a panic in a pass: closes everything that the core knows, so that nobody waits for it.
-    pub(crate) fn close_all(&mut self) {
+    /// Whether it has applied all changes of the topology.
+    pub(crate) fn is_current(&self) -> bool {
+        self.board.topology.generation() == self.generation
+    }
+
+    /// The indices of all authors, and of their lanes.
+    pub(crate) fn authors(&self) -> impl Iterator<Item = &LaneState> {
+        self.sources.iter().flat_map(|(_, source)| source.states())
+    }
+
+    /// At the end: closes everything that the core knows, so that nobody waits for it.
+    pub(crate) fn close_all(&mut self, end: End) {
         // A panic may have come while the changes were applied: the rest of the list is known, too.
         let mut listed = VecDeque::new();
         self.board.topology.take(&mut listed);
@@ -278,42 +330,47 @@ impl Core {
                 Change::Leave { inbox } => port::poison(&inbox),
                 Change::Receiver { inbox, memberships } => {
                     port::poison(&inbox);
-                    memberships.iter().for_each(Membership::poison);
+                    memberships.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::Members { memberships } | Change::MembersEnd { memberships } => {
-                    memberships.iter().for_each(Membership::poison);
+                    memberships.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::GroupForwarder { given, members } => {
-                    given.state().poison();
-                    members.iter().for_each(Membership::poison);
+                    end.tell(given.state());
+                    members.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::Fan { lane, members, .. } | Change::Crowd { lane, members, .. } => {
-                    lane.poison();
-                    members.iter().for_each(Membership::poison);
+                    end.tell(&lane);
+                    members.iter().for_each(|member| end_membership(member, end));
                 }
                 Change::Sleeper { inbox, parker } => {
                     port::poison(&inbox);
                     parker.wake();
                 }
                 Change::Lane { lane, inbox, .. } | Change::Target { lane, inbox, .. } => {
-                    lane.poison();
+                    end.tell(&lane);
                     port::poison(&inbox);
                 }
                 Change::Forwarder { given, inbox, .. } => {
-                    given.state().poison();
+                    end.tell(given.state());
                     port::poison(&inbox);
                 }
-                Change::LaneEnd { lane } => lane.poison(),
+                Change::LaneEnd { lane } => end.tell(&lane),
                 Change::Outbox { ring }
                 | Change::OutboxEnd { ring }
-                | Change::TargetEnd { ring, .. } => ring.state().poison(),
+                | Change::TargetEnd { ring, .. } => end.tell(ring.state()),
             }
         }
         for (_, source) in &self.sources {
-            source.poison();
+            source.states().for_each(|state| end.tell(state));
         }
         for (_, port) in &self.ports {
             port.poison();
         }
     }
+}
+
+fn end_membership(Membership { lane, inbox, .. }: &Membership, end: End) {
+    end.tell(lane);
+    port::poison(inbox);
 }

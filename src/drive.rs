@@ -12,9 +12,10 @@
 //! leaves the core free for a moment for those who kick, so that no caller is kept at work for others without end.
 //!
 //! There is one way to wait ([`wait`]), for receivers, full senders and those who wait for the clock. The argument why
-//! nobody sleeps through what it waits for is in [`park`](crate::park). What a dispatcher thread does is in [`thread`].
+//! nobody sleeps through what it waits for is in [`park`].
 
 mod mode;
+mod report;
 mod thread;
 mod wait;
 
@@ -25,7 +26,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::board::{Board, Change};
 use crate::combine::{Combine, Held};
-use crate::dispatcher::{Core, Effects, Heat, Numbering};
+use crate::dispatcher::{Core, Effects, End, Heat, Numbering};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
 use crate::order::OrderRing;
@@ -33,6 +34,8 @@ use crate::park;
 use crate::stats::{Census, Registry};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed};
+use crate::trace;
+use crate::waiters::Waiters;
 pub use mode::{Drive, Driver, Hook, Idle};
 pub(crate) use thread::Handle;
 use thread::Staff;
@@ -51,6 +54,8 @@ pub(crate) struct Shared {
     numbering: Numbering,
     /// Set by a holder that stops, for one whom it wakes.
     baton: AtomicBool,
+    /// Those who wait until everything is received.
+    pub(crate) closers: Waiters,
     /// Calls of `kick`. Nothing reads it on the way of a message.
     kicks: AtomicU64,
     /// Of a follower: whoever forwards holds it while it looks whether the number is free, and publishes it.
@@ -87,13 +92,15 @@ impl Shared {
     ) -> Self {
         sync::decide_barrier();
         let board = Arc::new(Board::new(start));
+        let core = Core::new(board.clone(), start, heat, numbering, timestamps);
         Self {
-            core: CachePadded::new(Combine::new(Core::new(board.clone(), start, heat, numbering))),
+            core: CachePadded::new(Combine::new(core)),
             board,
             drive,
             staff: Staff::default(),
             numbering,
             baton: AtomicBool::new(false),
+            closers: Waiters::default(),
             kicks: AtomicU64::new(0),
             forwarding: Mutex::new(()),
             ports: Registry::default(),
@@ -117,20 +124,9 @@ impl Shared {
         self.core.is_poisoned()
     }
 
-    /// How often it was kicked.
-    pub(crate) fn kicks(&self) -> u64 {
-        // Relaxed: a count.
-        self.kicks.load(Relaxed)
-    }
-
-    /// How many passes there have been, and short ways; none if one is under way.
-    pub(crate) fn turns(&self) -> Option<(u64, u64)> {
-        let held = self.core.try_hold()?;
-        let turns = held.turns();
-        if held.release() {
-            self.kick();
-        }
-        Some(turns)
+    /// Whether nothing can be sent any more: it is being closed, or was.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.board.topology.is_shut() || self.is_poisoned()
     }
 
     /// A change of the topology, and the kick that it owes.
@@ -240,6 +236,15 @@ impl Shared {
         did
     }
 
+    /// A receiver has read what there was, or has gone.
+    pub(crate) fn tell_closers(&self) {
+        // Pairs with the heavy barrier of whoever closes: it sees what was read, or we see it armed.
+        light!("close.receiver.light");
+        if self.closers.is_armed() {
+            self.closers.wake(0);
+        }
+    }
+
     #[cold]
     fn tell_of_clock(&self) {
         if self.board.waiters.wake(self.board.clock.now()).left {
@@ -264,7 +269,7 @@ impl Shared {
         struct Poison<'a, 'b>(&'a Shared, &'a mut Held<'b, Core>);
         impl Drop for Poison<'_, '_> {
             fn drop(&mut self) {
-                self.0.poison_held(self.1);
+                self.0.poison_held(self.1, End::Panic);
             }
         }
         let guard = Poison(self, held);
@@ -353,19 +358,22 @@ impl Shared {
     }
 
     /// Nobody will pass again: closes everything, and wakes everyone.
-    fn poison_held(&self, held: &mut Held<'_, Core>) {
+    fn poison_held(&self, held: &mut Held<'_, Core>, end: End) {
         held.poison();
         // From here on each parker is woken by read-modify-write, and the list of clock waiters under its lock: who
         // arms later finds the poison.
-        (**held).close_all();
+        (**held).close_all(end);
         self.board.waiters.wake(u64::MAX);
+        if end == End::Panic {
+            trace::poisoned();
+        }
     }
 
-    /// As if a pass had panicked, for tests of what a bug of ours would do.
-    pub(crate) fn poison(&self) {
+    /// Closes the engine: no pass runs any more. (Or as if one had panicked, for tests of what a bug of ours would do.)
+    pub(crate) fn end(&self, end: End) {
         while !self.is_poisoned() {
             if let Some(mut held) = self.core.try_hold() {
-                self.poison_held(&mut held);
+                self.poison_held(&mut held, end);
             }
             sync::yield_now();
         }

@@ -1,26 +1,28 @@
 //! The engine: the handle from which channels, receivers, outboxes and the clock are made.
 
+mod clock;
+
 use std::fmt;
-use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::address::Address;
 use crate::board::Change;
 use crate::clock::Seq;
+use crate::closing::{self, Closing};
 use crate::dispatcher::{Heat, Numbering};
-use crate::drive::{Doze, Drive, For, Handle, Shared, Step, Unfinished};
-use crate::error::{AddressError, BuildError, WaitError, WaitTimeoutError};
+use crate::drive::{Drive, Handle, Shared};
+use crate::error::{AddressError, BuildError};
 use crate::group::Group;
 use crate::inbox::ENTRIES_MAX;
 use crate::outbox::Outbox;
-use crate::park::{Deadline, Parker};
 use crate::receiver::Receiver;
 use crate::ring::CAPACITY_MAX;
 use crate::sender::Sender;
 use crate::stats::Stats;
 use crate::sync::Arc;
+use crate::trace::{self, Who};
+pub use clock::{Clock, Reading};
 
 /// Messages that a lane holds unless said otherwise.
 const CAPACITY: usize = 1024;
@@ -111,7 +113,13 @@ impl Engine {
 
     /// One author's way to any receivers of any types, in one order.
     pub fn outbox(&self) -> Outbox {
-        Outbox::new(self.shared.clone(), self.shared.capacity)
+        Outbox::new(self.shared.clone(), None, self.shared.capacity)
+    }
+
+    /// An outbox with a name, which shows in `Debug`, in statistics and in events.
+    pub fn named_outbox(&self, name: impl Into<String>) -> Outbox {
+        let name = Some(name.into().into_boxed_str());
+        Outbox::new(self.shared.clone(), name, self.shared.capacity)
     }
 
     /// A group of receivers, with no member.
@@ -128,6 +136,43 @@ impl Engine {
     /// every lane: for a report now and then. Nothing is counted on the way of a message for it.
     pub fn stats(&self) -> Stats {
         Stats::of(&self.shared)
+    }
+
+    /// Ends the engine in order. From now on nothing can be sent: each author's next send is an error that gives
+    /// the value back, and so is one that waits for room. (One that is under way at this moment may still be sent.)
+    /// What was sent is numbered and handed out, and this waits, `within` at the longest, until the receivers have
+    /// received it all. Then everything is closed, however far they have come: no number is given any more, and
+    /// whoever waits for anything is told so. Returns what was left where, and who held it.
+    ///
+    /// A message counts as received when it has left its lane; whether its receiver is done with it, its
+    /// [progress](Receiver::progress) tells, and whoever joins its thread. What was handed out a receiver may read also
+    /// after this; then it is told that it has closed.
+    ///
+    /// This blocks: in a task use your runtime's way to call what blocks. With [`Drive::Manual`] it passes itself.
+    /// Closing what is closed reports what is left now.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// let (mut other, _unread) = engine.options().name("audit").channel()?;
+    /// let worker = std::thread::spawn(move || rx.messages().count());
+    /// tx.send_batch(0..1000)?;
+    /// other.send("nobody reads it")?;
+    /// let report = engine.close(Duration::from_millis(100));
+    /// assert_eq!(worker.join().unwrap(), 1000);
+    /// assert_eq!(tx.send(1000).unwrap_err().into_inner(), 1000);
+    /// assert_eq!(report.to_string(), "audit: 1 not received, 0 without a number; held by audit");
+    /// # Ok(()) }
+    /// ```
+    pub fn close(&self, within: Duration) -> Closing {
+        closing::close(&self.shared, within)
+    }
+
+    /// Whether it is being closed, or was.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closing()
     }
 
     /// Runs a pass, and those that it finds due. True if they numbered anything, or another was due. For
@@ -198,7 +243,9 @@ impl Builder {
         self
     }
 
-    /// Publishes with the clock when it was published. Off by default: the system's clock costs more than a pass.
+    /// Publishes with the clock when it was published, and measures how far receivers are behind, in
+    /// [time](crate::ReceiverStats::lag_time). Off by default: the system's clock costs more than a pass, and each
+    /// receiver tells how far it is with every message.
     pub fn timestamps(mut self, on: bool) -> Self {
         self.timestamps = on;
         self
@@ -230,7 +277,7 @@ impl Builder {
         let shared = Shared::new(drive, start, timestamps, capacity, inbox, heat, numbering);
         let shared = Arc::new(shared);
         let handle = driver.map(|driver| Handle::start(&shared, &driver)).transpose();
-        let handle = handle.map_err(|error| BuildError::NoThread(error.kind()))?.map(Arc::new);
+        let handle = handle.map_err(|_| BuildError::NoThread)?.map(Arc::new);
         Ok(Engine { shared, handle })
     }
 }
@@ -257,7 +304,7 @@ pub struct Options<'a, T> {
 }
 
 impl<T: Send + 'static> Options<'_, T> {
-    /// A name, which shows in `Debug`.
+    /// A name, which shows in `Debug`, in statistics and in events.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into().into_boxed_str());
         self
@@ -316,6 +363,7 @@ impl<T: Send + 'static> Options<'_, T> {
         let shared = self.engine.shared.clone();
         let (port, receiver) = Receiver::make(shared.clone(), self.name, capacity, inbox);
         shared.announce(Change::Receiver { inbox: port.inbox.clone(), memberships: Vec::new() });
+        trace::joined(Who::Receiver(&port.label));
         receiver
     }
 
@@ -323,132 +371,5 @@ impl<T: Send + 'static> Options<'_, T> {
         let receiver = self.receiver_of(capacity, inbox);
         let sender = Sender::join_open(&receiver.address());
         (sender, receiver)
-    }
-}
-
-/// The clock of an engine: how far everything is dispatched. A handle; clones are the same clock.
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use mainspring::Engine;
-/// let engine = Engine::new();
-/// let (mut tx, mut rx) = engine.channel();
-/// let clock = engine.clock();
-/// let other = std::thread::spawn(move || clock.wait_for(2.into()));
-/// tx.send_batch(["a", "b"])?;
-/// assert!(other.join().unwrap()? >= 2.into());
-/// # rx.recv()?;
-/// # Ok(()) }
-/// ```
-#[derive(Clone)]
-pub struct Clock {
-    shared: Arc<Shared>,
-}
-
-/// The clock's whole record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Reading {
-    /// Everything up to this number is dispatched.
-    pub seq: Seq,
-    /// When that was published; none without [`timestamps`](Builder::timestamps), or before the first event.
-    pub published_at: Option<Instant>,
-}
-
-impl Clock {
-    /// How far everything is dispatched. One load: wait-free, runs no pass.
-    ///
-    /// Whatever is sent after reading `t` here has a number above `t`. It can be below the number of a message that has
-    /// just been received: messages are handed out before the clock is published.
-    #[inline]
-    pub fn now(&self) -> Seq {
-        Seq::new(self.shared.board().clock.now())
-    }
-
-    /// The whole record, never torn.
-    pub fn read(&self) -> Reading {
-        let (seq, at) = self.shared.board().clock.read();
-        let published_at = (at != 0)
-            .then(|| {
-                self.shared.began().and_then(|began| began.checked_add(Duration::from_nanos(at)))
-            })
-            .flatten();
-        Reading { seq: Seq::new(seq), published_at }
-    }
-
-    /// Waits until the clock has come to `seq`; returns how far it has. Runs passes itself, as the drive allows.
-    ///
-    /// # Errors
-    ///
-    /// If the engine is closed, because a pass has panicked.
-    pub fn wait_for(&self, seq: Seq) -> Result<Seq, WaitError> {
-        self.wait(seq, None).map_err(|_| WaitError)
-    }
-
-    /// As [`wait_for`](Self::wait_for), for `timeout` at the longest.
-    ///
-    /// # Errors
-    ///
-    /// If the time is up, or the engine is closed.
-    pub fn wait_for_timeout(&self, seq: Seq, timeout: Duration) -> Result<Seq, WaitTimeoutError> {
-        self.wait(seq, Deadline::after(timeout)).map_err(|unfinished| match unfinished {
-            Unfinished::Timeout => WaitTimeoutError::Timeout,
-            Unfinished::Poisoned => WaitTimeoutError::Closed,
-        })
-    }
-
-    /// As [`wait_for`](Self::wait_for), for a task. Dropping it ends the wait.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # smol::block_on(async {
-    /// let engine = mainspring::Engine::new();
-    /// let (mut tx, rx) = engine.channel();
-    /// tx.send("hello")?;
-    /// assert_eq!(engine.clock().reached(1.into()).await?.get(), 1); // it has its number
-    /// # drop(rx);
-    /// # Ok(()) })}
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the engine is closed.
-    pub fn reached(
-        &self,
-        seq: Seq,
-    ) -> impl Future<Output = Result<Seq, WaitError>> + Send + Sync + Unpin + use<> {
-        let (clock, mut doze) = (self.clone(), Doze::default());
-        let mut parker = None;
-        poll_fn(move |cx| {
-            if let Some(now) = clock.come_to(seq) {
-                return Poll::Ready(Ok(now));
-            }
-            let parker = parker.get_or_insert_with(Arc::<Parker>::default);
-            let end = |step| if step == Step::Look { clock.come_to(seq) } else { None };
-            let now = ready!(clock.shared.poll(&mut doze, parker, cx, For::Number(seq.get()), end));
-            Poll::Ready(now.map_err(|_| WaitError))
-        })
-    }
-
-    fn wait(&self, seq: Seq, deadline: Option<Deadline>) -> Result<Seq, Unfinished> {
-        if let Some(now) = self.come_to(seq) {
-            return Ok(now);
-        }
-        let parker = Arc::new(Parker::default());
-        self.shared.wait(&parker, deadline, For::Number(seq.get()), |step| match step {
-            Step::Look => self.come_to(seq),
-            Step::Arm => None,
-        })
-    }
-
-    /// Where it stands, if it has come to `seq`.
-    fn come_to(&self, seq: Seq) -> Option<Seq> {
-        Some(self.now()).filter(|&now| now >= seq)
-    }
-}
-
-impl fmt::Debug for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Clock").field(&self.now()).finish()
     }
 }

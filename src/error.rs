@@ -1,6 +1,8 @@
 //! One error type for each operation. What could not be sent comes back.
 
 mod forward;
+#[cfg(feature = "serde")]
+mod plain;
 
 use std::error::Error;
 use std::fmt;
@@ -11,6 +13,8 @@ pub use forward::{
 
 /// Why something could not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Reason {
     /// The receiver is gone.
@@ -237,6 +241,8 @@ impl<T, I> Error for SendBatchError<T, I> {}
 
 /// Why an address could not be joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum AddressError {
     /// The receiver is gone, or has closed because its last source had gone; both are final.
     Closed,
@@ -248,6 +254,8 @@ pub enum AddressError {
 
 /// Why an engine or a channel could not be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum BuildError {
     /// A lane must hold at least one message.
@@ -258,17 +266,22 @@ pub enum BuildError {
     TooLarge(usize),
     /// Numbers that start beyond 2⁶³ could run out.
     SeqTooLarge(u64),
-    /// The dispatcher thread could not be started.
-    NoThread(std::io::ErrorKind),
+    /// The dispatcher thread could not be started: the system has none left, or its name has a zero byte.
+    NoThread,
 }
 
-/// Closed: all that was sent has been received, and no source is left. (Or a pass of the engine has panicked, which
-/// would be a bug of the engine: then nothing is handed out any more.)
+/// Closed: all that was sent has been received, and no source is left. Or the engine was closed
+/// ([`Engine::close`](crate::Engine::close)), or a pass has panicked, which would be a bug of the engine: then
+/// nothing is handed out any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "plain::Closed", into = "plain::Closed"))]
 pub struct RecvError;
 
 /// Why nothing was received without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum TryRecvError {
     /// There is nothing now.
     Empty,
@@ -278,6 +291,8 @@ pub enum TryRecvError {
 
 /// Why nothing was received in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RecvTimeoutError {
     /// There was nothing in time.
     Timeout,
@@ -287,6 +302,8 @@ pub enum RecvTimeoutError {
 
 /// Why there is no number to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum StampedError {
     /// Nothing was sent by this handle.
     NothingSent,
@@ -294,21 +311,27 @@ pub enum StampedError {
     Closed,
 }
 
-/// The clock stands for ever: a pass of the engine has panicked.
+/// The clock stands for ever: the engine was closed ([`Engine::close`](crate::Engine::close)), or a pass has panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "plain::Closed", into = "plain::Closed"))]
 pub struct WaitError;
 
 /// Why the clock has not come that far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum WaitTimeoutError {
     /// It has not come that far in time.
     Timeout,
-    /// It stands for ever: a pass of the engine has panicked.
+    /// It stands for ever: the engine was closed, or a pass has panicked.
     Closed,
 }
 
 /// Why a receiver cannot be put behind others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum BehindError {
     /// It would wait for itself.
@@ -352,7 +375,7 @@ plain_errors! {
             "a lane holds at least one message; to know when one has its place, use send_stamped",
         Self::ZeroInbox => "an inbox holds at least one entry",
         Self::TooLarge(size) => format_args!("{size} is more than the 2^31 that a lane or an inbox can hold"),
-        Self::NoThread(kind) => format_args!("no dispatcher thread: {kind}"),
+        Self::NoThread => "the dispatcher thread could not be started",
         Self::SeqTooLarge(seq) => format_args!("numbers after {seq} could run out; start below 2^63"),
     }
     BehindError {

@@ -206,7 +206,8 @@ impl FollowerBuilder {
         Self { builder: self.builder.start_after(seq) }
     }
 
-    /// Publishes with the clock when it was published. Off by default.
+    /// As [`Builder::timestamps`](crate::Builder::timestamps); a number counts from when it was settled. Off by
+    /// default.
     pub fn timestamps(self, on: bool) -> Self {
         Self { builder: self.builder.timestamps(on) }
     }
@@ -234,7 +235,7 @@ pub struct FollowerOptions<'a, T> {
 }
 
 impl<T: Send + 'static> FollowerOptions<'_, T> {
-    /// A name, which shows in `Debug`.
+    /// A name, which shows in `Debug`, in statistics and in events.
     pub fn name(self, name: impl Into<String>) -> Self {
         Self { options: self.options.name(name) }
     }

@@ -18,10 +18,11 @@ use crate::error::{
 };
 use crate::given::Given;
 use crate::group::Group;
-use crate::lane::{GONE, POISONED, WANT};
+use crate::lane::{CLOSING, GONE, POISONED, WANT};
 use crate::park::Deadline;
 use crate::ring::{Lane, Producer};
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 
 /// Forwards messages to one receiver of a [`Follower`](crate::Follower), or to a [group](crate::FollowerGroup),
 /// with the numbers that they have.
@@ -96,6 +97,7 @@ impl<T: Send + 'static> Forwarder<T> {
             key,
         })?;
         port.forwarded.add(&given, 0, shared.board().clock.now());
+        trace::joined(Who::Forwarder(&port.label));
         Ok(Self::new(outlet, given, shared, port))
     }
 
@@ -129,10 +131,11 @@ impl<T: Send + 'static> Forwarder<T> {
         });
         let (shared, passed) = (group.shared().clone(), given.state().waived());
         let mut producer = Producer::new(lane);
-        if shared.is_poisoned() {
+        if shared.is_closing() {
             // Perhaps nobody has found the lane on the list.
             producer.close();
         }
+        trace::joined(Who::GroupForwarder(group.name()));
         Self { producer, given, shared, to: To::All(group), passed, has_spoken: false }
     }
 
@@ -223,7 +226,7 @@ impl<T: Send + 'static> Forwarder<T> {
         if attention & WANT != 0 {
             self.shared.speak_up(state);
         }
-        if attention & (GONE | POISONED) != 0 {
+        if attention & (GONE | POISONED | CLOSING) != 0 {
             return Err(AdvanceError);
         }
         Ok(())
@@ -247,7 +250,7 @@ impl<T: Send + 'static> Forwarder<T> {
 
     /// Whether the receiver is gone. True is final; false may be outdated on return.
     pub fn is_closed(&self) -> bool {
-        self.producer.is_closed() || self.producer.state().is_gone()
+        self.producer.is_closed() || self.producer.state().is_shut()
     }
 
     /// Messages of this forwarder that were not yet received, of a group by the slowest; as of some moment during the
@@ -357,6 +360,15 @@ impl<T: Send + 'static> Drop for Forwarder<T> {
         }
         let lane = self.producer.lane().state().clone();
         self.shared.announce(Change::LaneEnd { lane });
+        match &self.to {
+            To::All(group) => trace::left(Who::GroupForwarder(group.name())),
+            // None if it has never joined.
+            To::One { .. } => {
+                if let Some(label) = self.producer.state().whom.label() {
+                    trace::left(Who::Forwarder(&label));
+                }
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::ring::{Lane, Producer};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 use crate::tap::{Standing, Tap};
+use crate::trace::{self, Who};
 
 /// A set of receivers of one type. A handle: clones are the same group.
 ///
@@ -117,7 +118,7 @@ impl<T: Send + 'static> Group<T> {
     pub fn subscribe(&self) -> Receiver<T> {
         let Circle { shared, name, capacity, inbox, .. } = &*self.circle;
         let (port, receiver) = Receiver::make(shared.clone(), name.clone(), *capacity, *inbox);
-        let inbox = port.inbox.clone();
+        let (inbox, label) = (port.inbox.clone(), port.label.clone());
         let mut lists = self.circle.lists.lock();
         let memberships = lists.admit(port, shared.board().clock.now());
         self.circle.count_change();
@@ -127,6 +128,8 @@ impl<T: Send + 'static> Group<T> {
         drop(lists);
         // Without the lock, here and below: it may call a hook.
         shared.kick_for(listed);
+        trace::joined(Who::Receiver(&label));
+        trace::joined(Who::Member(self.name(), &label));
         receiver
     }
 
@@ -154,6 +157,7 @@ impl<T: Send + 'static> Group<T> {
             lists.tell();
             drop(lists);
             self.circle.shared.kick_for(listed);
+            trace::joined(Who::Member(self.name(), &receiver.port.label));
         }
         Ok(())
     }
@@ -228,6 +232,9 @@ impl<T: Send + 'static> Group<T> {
             }
         }
         self.circle.shared.kick_for(listed);
+        if member_at.is_some() {
+            trace::left(Who::Member(self.name(), &member.port.label));
+        }
         true
     }
 
@@ -248,7 +255,7 @@ impl<T: Send + 'static> Group<T> {
         let state = lane.state().clone();
         self.add_lane(&lane, None, |members| Change::Fan { lane: state, after, members });
         let mut producer = Producer::new(lane);
-        if self.circle.shared.is_poisoned() {
+        if self.circle.shared.is_closing() {
             // Perhaps nobody has found the lane on the list.
             producer.close();
         }
@@ -459,6 +466,7 @@ impl<T: Send + 'static> Member<T> {
     /// A place in a lane; none if the receiver has gone or has as many lanes as there can be.
     fn connect(&mut self, Way { lane, given }: &Way<T>, now: u64) -> Option<Membership> {
         let tap = Tap::new(self.standing.clone());
+        tap.whom.is(&self.port.label);
         let inlet = Inlet { lane: lane.clone(), tap: Some(tap.clone()) };
         let key = self.port.register(inlet).ok()?;
         lane.add_tap(&tap);

@@ -33,6 +33,8 @@
 //! the room. When a lane has to wait, the dispatcher sets `waited`, fences and looks again; the receiver publishes its
 //! head, fences and looks at `waited`: one of them sees the other. A receiver that finds `waited` kicks.
 
+mod report;
+
 use std::collections::VecDeque;
 
 use crossbeam_utils::CachePadded;

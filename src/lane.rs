@@ -20,7 +20,9 @@
 //! | AGAIN | the sender that found GONE without DRAINED | the leaving receiver | – |
 //! | DRAINED | the leaving receiver, by a CAS that fails if AGAIN has come | – | what is still in the lane is yours |
 //! | HOLD | a sender about to wait for a number | the same | (to the receiver: leave the last value alone) |
-//! | POISONED | a pass that panicked | – | close |
+//! | POISONED | a pass that panicked, a closed engine | – | close |
+//! | CLOSING | who closes the engine | – | sent; close |
+//! | CLOSED | who has closed the engine | – | take back what has no number; close |
 //!
 //! The pass clears WANT when it stamps something of the lane, before it publishes the entry: the receiver that takes
 //! the run may set it again. Why the sender never clears it: one that was delayed after its publication would clear
@@ -38,6 +40,7 @@ use crate::inbox::Rest;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::sync::{Arc, Ordering::Relaxed};
+use crate::trace::Whom;
 
 /// In `attention`: somebody wants to hear of the next message.
 pub(crate) const WANT: u32 = 1;
@@ -48,6 +51,11 @@ const DRAINED: u32 = 8;
 const HOLD: u32 = 16;
 /// In `attention`: a pass has panicked; nothing is dispatched any more.
 pub(crate) const POISONED: u32 = 32;
+
+/// In `attention`: the engine is being closed: what was published is sent, and nothing more.
+pub(crate) const CLOSING: u32 = 64;
+/// In `attention`, with POISONED: the engine was closed, and not by a panic: what has no number is the author's again.
+pub(crate) const CLOSED: u32 = 128;
 
 /// In `tail`: the sender will publish nothing more. One word with the position, so both are read together.
 const ENDED: u64 = 1 << 63;
@@ -68,6 +76,8 @@ pub(crate) struct LaneState {
     /// Where the rest of an ended lane is noted if its inbox has no room.
     pub(crate) rest: Rest,
     pub(crate) stalls: Stalls,
+    /// Whose receiver it is, if it has one.
+    pub(crate) whom: Whom,
 }
 
 struct SenderLine {
@@ -164,6 +174,7 @@ impl LaneState {
             id: AtomicU32::new(UNKNOWN),
             rest: Rest::default(),
             stalls: Stalls::default(),
+            whom: Whom::default(),
         }
     }
 
@@ -240,6 +251,20 @@ impl LaneState {
     pub(crate) fn is_gone(&self) -> bool {
         // Relaxed: a hint; `after_gone` settles.
         self.sender.attention.load(Relaxed) & (GONE | POISONED) != 0
+    }
+
+    /// Whether nothing can be sent any more.
+    pub(crate) fn is_shut(&self) -> bool {
+        // Relaxed: as `is_gone`.
+        self.sender.attention.load(Relaxed) & (GONE | POISONED | CLOSING) != 0
+    }
+
+    /// How many messages have their numbers, in an engine that was closed: no more ever will.
+    pub(crate) fn numbered_at_last(&self) -> u64 {
+        // Acquire: pairs with `close`: the last pass is over, and what it has stamped is seen.
+        self.sender.attention.load(ord!("lane.closed.read", Acquire));
+        // Relaxed: see above.
+        self.stamps.stamped.load(Relaxed)
     }
 
     /// To be asked after a publication that met GONE: whose are the values now?
@@ -355,6 +380,19 @@ impl LaneState {
         self.parker.wake();
     }
 
+    /// The engine is being closed. To be followed by a heavy barrier; then the author is woken.
+    pub(crate) fn begin_closing(&self) {
+        // Relaxed: the barrier orders it before the looks that follow.
+        self.sender.attention.fetch_or(CLOSING, Relaxed);
+    }
+
+    /// The engine was closed: no pass runs any more.
+    pub(crate) fn close(&self) {
+        // Release: pairs with `numbered_at_last` and `drain_end`.
+        self.sender.attention.fetch_or(POISONED | CLOSED, ord!("lane.closed.publish", Release));
+        self.parker.wake();
+    }
+
     // ── the receiver's side ────────────────────────────────────────────────────────────────────────────────
 
     /// Somebody goes to sleep who wants to hear of the next message. To be followed by a heavy barrier.
@@ -396,12 +434,18 @@ impl LaneState {
         self.sender.attention.fetch_or(GONE, Relaxed);
     }
 
-    /// Where the drain must stop: the tail, or one before it if the sender waits for the last number.
+    /// Where the drain must stop: the tail, or one before it if the sender waits for the last number. In an engine that
+    /// was closed, before what has no number: a sender that saw CLOSED without GONE takes it back. (GONE was set later
+    /// then, so this sees CLOSED.)
     pub(crate) fn drain_end(&self) -> u64 {
         // Acquire: the slots up to there are written, and the HOLD that preceded the publication is seen.
         let tail = self.sender.tail.load(ord!("lane.drain.tail", Acquire)) & !ENDED;
         // Relaxed: see above.
-        let held = self.sender.attention.load(Relaxed) & HOLD != 0;
+        let attention = self.sender.attention.load(Relaxed);
+        if attention & CLOSED != 0 {
+            return tail.min(self.numbered_at_last());
+        }
+        let held = attention & HOLD != 0;
         if held && tail > 0 && self.number_of(tail).is_none() { tail - 1 } else { tail }
     }
 

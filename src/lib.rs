@@ -15,8 +15,8 @@
 //! ```
 //!
 //! A message is written once, into its sender's lane (a ring of its own), and read once, there. What moves through
-//! the dispatcher are *runs*: "so many messages of that lane, with these numbers". There is no dispatcher thread:
-//! whoever needs progress runs a pass.
+//! the dispatcher are *runs*: "so many messages of that lane, with these numbers". There is no dispatcher thread,
+//! unless one is asked for ([`Drive`]): whoever needs progress runs a pass.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -103,6 +103,36 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Tasks
+//!
+//! Whatever waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
+//! [`Receiver::recv_event_async`], [`Receiver::recv_batch_async`], [`Clock::reached`], [`Progress::reached`];
+//! receivers and merges are streams. No runtime is named, and none is needed. Threads and tasks mix: a lane does
+//! not know who writes it, nor who reads. A future that is dropped has taken nothing, and leaves nobody asleep; one
+//! that sends gives its value back.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # smol::block_on(async {
+//! let engine = mainspring::Engine::new();
+//! let (mut tx, mut rx) = engine.channel();
+//! let done = rx.progress();
+//! let worker = std::thread::spawn(move || rx.messages().map(|(_, n)| n).sum::<u32>()); // a thread
+//! tx.send_async(1).await?; // and a task
+//! let seq = tx.send_stamped_async(2).await?;
+//! done.reached(seq).await?; // the worker is done with both
+//! drop(tx);
+//! assert_eq!(worker.join().unwrap(), 3);
+//! # Ok(()) })}
+//! ```
+//!
+//! A [`SharedSender`] sends by `&self`: one lane behind a short lock, for those who share it.
+//!
+//! # The end
+//!
+//! Ends may be dropped in any order, at any time: see [`Receiver`] and [`Sender`]. [`Engine::close`] ends all of it in
+//! order: nothing more is sent, what was sent is received, and a report tells what was left where, and who held it.
+//!
 //! # Many lanes
 //!
 //! A pass looks at the *hot* lanes. When there are more than sixteen of them, one that is silent for some sixty passes
@@ -125,7 +155,28 @@
 //! # Statistics
 //!
 //! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs
-//! only the one who asks.
+//! only the one who asks. With [timestamps](Builder::timestamps) it tells how far they are behind in time, too; that
+//! costs each pass a look at the system's clock, and each receiver a store with each message.
+//!
+//! Three features add ways to get at that:
+//!
+//! - `openmetrics`: `Stats::open_metrics` writes it as text for Prometheus and its kin.
+//! - `serde`: statistics, [`Seq`], [`Event`] and the errors that hold no value can be serialized, and read again.
+//!   Fields and variants have the names that they have here, variants in snake case; they stay.
+//! - `tracing`: events with the target `mainspring`, for whoever subscribes to the crate `tracing`.
+//!
+//! | level | message | fields |
+//! |---|---|---|
+//! | debug | `joined`, `left` | `kind`, and of `receiver`, `id`, `group`, `outbox` what it has |
+//! | debug | `waits for room` (somebody who sends goes to sleep) | `receiver`, `id` |
+//! | debug | `has room`, `waits no longer` | `receiver`, `id`, `waited_ns` |
+//! | warn | `slow receiver` (somebody has waited for it for 100 ms or more) | `receiver`, `id`, `waited_ns` |
+//! | error | `closed: a pass has panicked` | |
+//!
+//! Who joins is a receiver, sender, forwarder, broadcaster, outbox, or a member of a group. `receiver`, `group` and
+//! `outbox` are names, where they were given; `id` is [`Address::id`] or [`Outbox::id`]. Of one receiver there is a
+//! warning a second at most. A subscriber may use the engine: it is called by those who join, leave or are about to
+//! sleep, never by one who passes or holds a lock. While it works it holds up whoever called it, and nobody else.
 //!
 //! # Coming from clocked-dispatch
 //!
@@ -160,15 +211,18 @@ mod ready;
 #[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
 mod ring;
 mod tap;
+mod trace;
 mod waiters;
 
 mod dispatcher;
 mod drive;
+mod stall;
 
 mod address;
 mod author;
 mod batch;
 mod broadcaster;
+mod closing;
 mod engine;
 mod follower;
 mod forwarder;
@@ -178,6 +232,7 @@ mod outbox;
 mod progress;
 mod receiver;
 mod sender;
+mod shared_sender;
 mod stats;
 
 pub mod from_clocked_dispatch;
@@ -186,6 +241,7 @@ pub use address::Address;
 pub use author::{Sending, Stamping};
 pub use broadcaster::{Broadcaster, Slowest};
 pub use clock::Seq;
+pub use closing::{Closing, Holder, Left};
 pub use drive::{Drive, Driver, Hook, Idle};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
@@ -202,6 +258,7 @@ pub use outbox::{GroupTarget, Outbox, Target};
 pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};
 pub use sender::Sender;
+pub use shared_sender::{SharedSender, SharedSending};
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};
 
 /// The parts that models, benches and tests of the project need. Not for use: nothing here is stable.
@@ -213,7 +270,7 @@ pub mod parts {
     pub use crate::ring::Ring;
     pub use crate::sync::{barrier_form, sites};
 
-    use crate::dispatcher::Heat;
+    use crate::dispatcher::{Core, Heat};
     use crate::{Builder, Engine};
 
     /// Lanes go cold as soon as a pass finds them silent.
@@ -229,11 +286,11 @@ pub mod parts {
 
     /// How many passes there have been; none while one is under way.
     pub fn passes(engine: &Engine) -> Option<u64> {
-        Some(engine.shared.turns()?.0)
+        Some(engine.shared.ask(Core::turns)?.0)
     }
 
     /// As if a pass had panicked.
     pub fn poison(engine: &Engine) {
-        engine.shared.poison();
+        engine.shared.end(crate::dispatcher::End::Panic);
     }
 }

@@ -10,7 +10,7 @@
 use crate::lane::LaneState;
 use crate::park::Parker;
 use crate::sync::atomic::AtomicU16;
-use crate::sync::{Arc, Ordering::Relaxed};
+use crate::sync::{Arc, Ordering::Relaxed, unique};
 
 /// How many targets an outbox can have at once.
 pub(crate) const TARGETS_MAX: usize = u16::MAX as usize;
@@ -20,13 +20,18 @@ pub(crate) const NOBODY: u16 = u16::MAX;
 
 /// See the module's documentation.
 pub(crate) struct OrderRing {
+    pub(crate) name: Option<Box<str>>,
+    /// For people: unique in the process.
+    pub(crate) id: u64,
     state: LaneState,
     words: Box<[AtomicU16]>,
 }
 
 impl OrderRing {
-    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+    pub(crate) fn new(name: Option<Box<str>>, capacity: usize) -> Arc<Self> {
         Arc::new(Self {
+            name,
+            id: unique(),
             state: LaneState::new(Arc::new(Parker::default())),
             words: (0..capacity.next_power_of_two()).map(|_| AtomicU16::new(0)).collect(),
         })

@@ -28,6 +28,7 @@ use crate::order::{OrderRing, TARGETS_MAX};
 use crate::park::Parker;
 use crate::ring::Lane;
 use crate::sync::{Arc, unique};
+use crate::trace::{self, Who};
 use branch::Branch;
 use crowd::CrowdSlot;
 pub use crowd::GroupTarget;
@@ -72,10 +73,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(shared: Arc<Shared>, capacity: usize) -> Self {
-        let ring = OrderRing::new(capacity);
+    pub(crate) fn new(shared: Arc<Shared>, name: Option<Box<str>>, capacity: usize) -> Self {
+        let ring = OrderRing::new(name, capacity);
         shared.rings.add(&ring);
         shared.announce(Change::Outbox { ring: ring.clone() });
+        trace::joined(Who::Outbox(ring.name.as_deref(), ring.id));
         let limit = ring.capacity();
         Self { shared, ring, tail: 0, limit, targets: Vec::new(), vacant: 0, crowds: Vec::new() }
     }
@@ -190,7 +192,7 @@ impl Outbox {
         if !has_room() {
             self.shared.drive();
             if !has_room() {
-                let closed = check_closed(producer) || self.shared.is_poisoned();
+                let closed = check_closed(producer) || self.shared.is_closing();
                 return Err(if closed {
                     TrySendError::Closed(value)
                 } else {
@@ -259,6 +261,16 @@ impl Outbox {
         number.map(Seq::new).map_err(|_| StampedError::Closed)
     }
 
+    /// The name that it was given.
+    pub fn name(&self) -> Option<&str> {
+        self.ring.name.as_deref()
+    }
+
+    /// Its number, which no other outbox or receiver of this process has.
+    pub fn id(&self) -> u64 {
+        self.ring.id
+    }
+
     /// Messages of this outbox that have no number yet, as of some moment during the call.
     pub fn len(&self) -> usize {
         self.ring.state().depth() as usize
@@ -282,12 +294,15 @@ impl Drop for Outbox {
         }
         self.ring.state().end(self.tail);
         self.shared.announce(Change::OutboxEnd { ring: self.ring.clone() });
+        trace::left(Who::Outbox(self.name(), self.id()));
     }
 }
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox")
+            .field("name", &self.name())
+            .field("id", &self.id())
             .field("targets", &self.targets.iter().filter(|slot| !slot.removed).count())
             .field("len", &self.len())
             .field("capacity", &self.capacity())

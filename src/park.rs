@@ -104,13 +104,18 @@ impl Parker {
 }
 
 /// The end of a bounded wait.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Deadline(Instant);
 
 impl Deadline {
     /// The moment `timeout` from now; none if the clock cannot express it, which is further than anyone waits.
     pub(crate) fn after(timeout: Duration) -> Option<Self> {
         now().checked_add(timeout).map(Self)
+    }
+
+    /// Whether it comes first; none never comes.
+    pub(crate) fn is_before(self, other: Option<Self>) -> bool {
+        other.is_none_or(|other| self.0 < other.0)
     }
 
     pub(crate) fn has_passed(self) -> bool {

@@ -38,6 +38,7 @@ use crate::error::{WaitError, WaitTimeoutError};
 use crate::inbox::Inbox;
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
+use crate::sync::Ordering::Relaxed;
 use crate::sync::atomic::AtomicU64;
 use crate::waiters::{Ticket, Waiters};
 
@@ -108,7 +109,7 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// If the engine is closed, because a pass has panicked.
+    /// If the engine is closed.
     pub fn wait_for(&self, seq: Seq) -> Result<Seq, WaitError> {
         self.wait(seq, None).map_err(|_| WaitError)
     }
@@ -224,9 +225,7 @@ impl Member {
     fn now(&self) -> u64 {
         // The clock first: what it covers is noted before. See the module's documentation.
         let clock = self.shared.board().clock.now();
-        let given = self.tracker.inbox.given();
-        let handled = self.tracker.handled();
-        self.tracker.report(if handled >= given { handled.max(clock) } else { handled })
+        self.tracker.come_to(clock, self.tracker.inbox.given())
     }
 
     fn wait(&self, seq: u64, deadline: Option<Deadline>) -> Result<(), Unfinished> {
@@ -284,6 +283,9 @@ pub(crate) struct Tracker {
     watchers: Waiters,
     /// The furthest that anyone was told.
     reported: CachePadded<AtomicU64>,
+    /// With timestamps, for reports: the number of the message that the receiver has found and not handled; 0 if there
+    /// is none.
+    next: AtomicU64,
 }
 
 impl Tracker {
@@ -293,6 +295,7 @@ impl Tracker {
             handled: CachePadded::new(AtomicU64::new(handled)),
             watchers: Waiters::default(),
             reported: CachePadded::new(AtomicU64::new(0)),
+            next: AtomicU64::new(0),
         })
     }
 
@@ -307,6 +310,33 @@ impl Tracker {
             let all = seq >= self.inbox.given();
             self.watchers.wake(if all { u64::MAX } else { seq });
         }
+    }
+
+    /// The receiver has this message next, or in its hands; or, with 0, has found none.
+    pub(crate) fn found(&self, next: u64) {
+        // Relaxed: for reports.
+        self.next.store(next, Relaxed);
+    }
+
+    /// How far the receiver has come. The clock was read first, then what it was given.
+    pub(crate) fn come_to(&self, clock: u64, given: u64) -> u64 {
+        let handled = self.handled();
+        self.report(if handled >= given { handled.max(clock) } else { handled })
+    }
+
+    /// For a report, with timestamps: the number of the oldest message that was handed to the receiver and is not
+    /// handled; none if all is. A number too low by a little if the receiver moves meanwhile, or is within a batch.
+    pub(crate) fn oldest(&self, inbox: &Inbox) -> Option<u64> {
+        let given = inbox.given();
+        let handled = self.handled();
+        if handled >= given {
+            return None;
+        }
+        // Relaxed: a report. What does not fit together was read while the receiver went on.
+        Some(match self.next.load(Relaxed) {
+            0 => inbox.first_waiting().filter(|&first| first > handled).unwrap_or(given),
+            next => next.max(handled + 1),
+        })
     }
 
     fn handled(&self) -> u64 {

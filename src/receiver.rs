@@ -29,6 +29,7 @@ use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
 use crate::stats::Census;
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 pub use lending::Ref;
 use look::{Found, Look};
 pub(crate) use part::Part;
@@ -66,6 +67,8 @@ pub struct Receiver<T: Send + 'static> {
 /// Either one says that everything with a lower number that was meant for the receiver has been received: so a
 /// window that ends at t may be closed when anything above t is told, or `Clock(t)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Event<T> {
     /// A message and its number.
@@ -339,10 +342,12 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         }
         let inbox = self.port.inbox.clone();
         self.shared.announce(Change::Leave { inbox });
+        self.shared.tell_closers();
         let mut panic = None;
         for Inlet { lane, .. } in inlets.iter().filter(|inlet| inlet.tap.is_none()) {
             drain(lane, &mut panic);
         }
+        trace::left(Who::Receiver(&self.port.label));
         go_on_with(panic);
     }
 }
@@ -351,6 +356,7 @@ impl<T: Send + 'static> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
             .field("name", &self.port.name)
+            .field("id", &self.port.id)
             .field("told", &self.look.told())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()

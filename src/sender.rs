@@ -14,7 +14,9 @@ use crate::error::{
 };
 use crate::group::Group;
 use crate::ring::Lane;
+use crate::shared_sender::SharedSender;
 use crate::sync::Arc;
+use crate::trace::{self, Who};
 
 /// Sends to one receiver. Clones send to the same, each on a lane of its own.
 ///
@@ -36,7 +38,7 @@ use crate::sync::Arc;
 /// # Ok(()) }
 /// ```
 pub struct Sender<T: Send + 'static> {
-    author: Author<T>,
+    pub(crate) author: Author<T>,
     /// As which the receiver knows the lane.
     key: u32,
     port: Arc<Port<T>>,
@@ -51,6 +53,7 @@ impl<T: Send + 'static> Sender<T> {
             inbox: port.inbox.clone(),
             key,
         })?;
+        trace::joined(Who::Sender(&port.label));
         Ok(Self::new(outlet, shared, port))
     }
 
@@ -170,6 +173,11 @@ impl<T: Send + 'static> Sender<T> {
         Ok(broadcaster)
     }
 
+    /// This sender's lane, for several who send by `&self`.
+    pub fn into_shared(self) -> SharedSender<T> {
+        SharedSender::new(self)
+    }
+
     /// Names the receiver.
     pub fn address(&self) -> Address<T> {
         Address { shared: self.author.shared.clone(), port: self.port.clone() }
@@ -207,6 +215,10 @@ impl<T: Send + 'static> Drop for Sender<T> {
     fn drop(&mut self) {
         self.port.end_lane(&mut self.author.producer, self.key);
         self.author.announce_end();
+        // None if it has never joined.
+        if let Some(label) = self.author.producer.state().whom.label() {
+            trace::left(Who::Sender(&label));
+        }
     }
 }
 
@@ -214,6 +226,7 @@ impl<T: Send + 'static> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
             .field("to", &self.port.name)
+            .field("id", &self.port.id)
             .field("len", &self.len())
             .field("capacity", &self.capacity())
             .field("closed", &self.is_closed())

@@ -4,14 +4,20 @@
 //! received. So a report costs only the one who asks for it. It is no snapshot: each figure is true of some moment
 //! during the call.
 
+#[cfg(feature = "openmetrics")]
+mod open_metrics;
+
 use std::fmt;
 use std::sync::Weak;
+use std::time::Duration;
 
 use crate::clock::Seq;
+use crate::dispatcher::{Core, History};
 use crate::drive::Shared;
 use crate::lane::Counts;
 use crate::order::OrderRing;
-use crate::sync::{Arc, Mutex, give_way};
+use crate::sync::{Arc, Mutex, yield_now};
+use crate::trace::Label;
 
 /// A report on an engine. Made by [`Engine::stats`](crate::Engine::stats).
 ///
@@ -32,10 +38,14 @@ use crate::sync::{Arc, Mutex, give_way};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Stats {
     /// Where the clock stands.
     pub clock: Seq,
+    /// How long ago it was published; with [timestamps](crate::Builder::timestamps), and after the first event.
+    pub clock_age: Option<Duration>,
     /// Full passes of the dispatcher.
     pub passes: u64,
     /// How often a receiver that waited has numbered what its own lane had, without a pass.
@@ -53,10 +63,16 @@ pub struct Stats {
 
 /// A report on a receiver.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct ReceiverStats {
     /// The name that it was given.
     pub name: Option<Box<str>>,
+    /// Its number: [`Address::id`](crate::Address::id).
+    pub id: u64,
+    /// No source is left: nothing will come but what was sent.
+    pub closed: bool,
     /// Messages that it has received.
     pub received: u64,
     /// Messages that it will not receive, because it was removed from a group before it had; as far as it has noticed.
@@ -65,12 +81,30 @@ pub struct ReceiverStats {
     pub depth: u64,
     /// Those of them that have their number: how far it is behind the clock, in messages.
     pub lag: u64,
+    /// How long ago the oldest message that was handed to it got its number, of those that it has not handled; zero if
+    /// it has handled all. Known with [timestamps](crate::Builder::timestamps). It is never too short, and an eighth
+    /// too long at most; within a batch it can be that of the message before.
+    ///
+    /// A message is handled when its receiver asks for the next, as in [`Progress`](crate::Progress): so this grows
+    /// also while a receiver that has nothing else to do works on a message.
+    pub lag_time: Option<Duration>,
+    /// How far it has handled what it was given, as [`Progress`](crate::Progress) tells it: known with timestamps, or
+    /// once somebody has asked for its progress.
+    pub handled: Option<Seq>,
+    /// Runs of messages that were handed to it and that it has not taken up,
+    pub inbox_len: usize,
+    /// and how many there can be.
+    pub inbox_capacity: usize,
+    /// How often those who send to it had to wait, ever: as [`LaneStats::stalls`], with those of lanes that have gone.
+    pub stalls: u64,
     /// The lanes of its senders and outboxes, as long as they hold messages or may yet.
     pub lanes: Vec<LaneStats>,
 }
 
 /// A report on a lane.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct LaneStats {
     /// Messages sent on it.
@@ -90,9 +124,15 @@ pub struct LaneStats {
 }
 
 /// A report on an outbox.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct OutboxStats {
+    /// The name that it was given.
+    pub name: Option<Box<str>>,
+    /// Its number: [`Outbox::id`](crate::Outbox::id).
+    pub id: u64,
     /// Messages sent, to all targets.
     pub sent: u64,
     /// Those of them that have no number yet.
@@ -108,6 +148,8 @@ pub struct OutboxStats {
 
 /// How a receiver holds up a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum HeldUp {
     /// The lane is full: its sender cannot send.
@@ -124,8 +166,12 @@ impl Stats {
         let rings = shared.rings.all();
         let outbox = |ring: &OrderRing| rings.iter().position(|known| std::ptr::eq(&**known, ring));
         let ports = shared.ports.all();
-        let counted = ports.iter().filter_map(|port| Some((port.id(), port.count(&outbox)?)));
-        let (ids, mut receivers): (Vec<_>, Vec<ReceiverStats>) = counted.unzip();
+        // Before anything that it covers is looked at: see `progress`.
+        let now = shared.board().clock.now();
+        let counted =
+            ports.iter().filter_map(|port| Some((port.port(), port.count(now, &outbox)?)));
+        let (ids, counted): (Vec<_>, Vec<_>) = counted.unzip();
+        let (mut receivers, oldest): (Vec<ReceiverStats>, Vec<_>) = counted.into_iter().unzip();
         let index_of = |port| ids.iter().position(|id| *id == Some(port));
         let stalled_by: Vec<Option<usize>> =
             rings.iter().map(|ring| ring.state().stalls.read().1.and_then(index_of)).collect();
@@ -137,6 +183,8 @@ impl Stats {
                 let Counts { sent, received, .. } = ring.state().counts();
                 let fills = || receivers.iter().position(|receiver| receiver.fills(index));
                 OutboxStats {
+                    name: ring.name.clone(),
+                    id: ring.id,
                     sent,
                     depth: sent.saturating_sub(received),
                     capacity: ring.capacity() as usize,
@@ -145,11 +193,25 @@ impl Stats {
                 }
             })
             .collect();
-        let (passes, short_ways) = turns(shared);
-        let clock = shared.board().clock.now();
+        // The room for it is made before the dispatcher is held.
+        let mut history = shared.began().map(|_| History::new());
+        let (passes, short_ways) = ask(shared, |core| {
+            core.copy_history(history.as_mut());
+            core.turns()
+        })
+        .unwrap_or_default();
+        let (clock, at) = shared.board().clock.read();
         let numbered = clock - shared.start;
+        let clock_age = shared.age_of(at).filter(|_| at > 0);
+        for (receiver, oldest) in receivers.iter_mut().zip(oldest) {
+            receiver.lag_time = history.as_ref().and_then(|history| match oldest {
+                Some(number) => shared.age_of(history.given_at(number)?),
+                None => Some(Duration::ZERO),
+            });
+        }
         Self {
             clock: Seq::new(clock),
+            clock_age,
             passes,
             short_ways,
             kicks: shared.kicks(),
@@ -160,16 +222,16 @@ impl Stats {
     }
 }
 
-/// Waits for the moment between two passes.
-fn turns(shared: &Shared) -> (u64, u64) {
+/// Asks the dispatcher: waits for the moment between two passes. None if there will be no pass any more.
+fn ask<R>(shared: &Shared, mut question: impl FnMut(&Core) -> R) -> Option<R> {
     loop {
-        if let Some(turns) = shared.turns() {
-            return turns;
+        if let answer @ Some(_) = shared.ask(&mut question) {
+            return answer;
         }
         if shared.is_poisoned() {
-            return (0, 0);
+            return None;
         }
-        give_way();
+        yield_now();
     }
 }
 
@@ -192,6 +254,7 @@ impl ReceiverStats {
             None => (depth >= capacity as u64).then_some(HeldUp::LaneFull),
         };
         self.received += received;
+        self.stalls += stalls;
         self.depth += depth;
         self.lag += numbered.saturating_sub(received).min(depth);
         let unnumbered = sent.saturating_sub(numbered.max(received));
@@ -222,15 +285,21 @@ impl fmt::Display for Stats {
         write!(f, "clock {clock}: {passes} passes and {short_ways} short ways, ")?;
         write!(f, "{messages_per_pass:.1} messages each; {kicks} kicks")?;
         for (index, receiver) in self.receivers.iter().enumerate() {
-            let ReceiverStats { received, depth, lag, lanes, .. } = receiver;
-            let stalls = lanes.iter().map(|lane| lane.stalls).sum::<u64>();
+            let ReceiverStats { received, depth, lag, lag_time, lanes, stalls, .. } = receiver;
             let held = lanes.iter().filter(|lane| lane.held_up.is_some()).count();
-            write!(f, "\n{}: received {received}, depth {depth}, ", self.name_of(index))?;
-            write!(f, "lag {lag}; lanes {}, held up {held}, stalls {stalls}", lanes.len())?;
+            write!(f, "\n{}: received {received}, depth {depth}, lag {lag}", self.name_of(index))?;
+            if let Some(lag_time) = lag_time {
+                write!(f, " ({lag_time:.1?})")?;
+            }
+            write!(f, "; lanes {}, held up {held}, stalls {stalls}", lanes.len())?;
         }
         for (index, outbox) in self.outboxes.iter().enumerate() {
-            let OutboxStats { sent, depth, stalls, held_by, .. } = outbox;
-            write!(f, "\noutbox {index}: sent {sent}, depth {depth}, stalls {stalls}")?;
+            let OutboxStats { name, sent, depth, stalls, held_by, .. } = outbox;
+            match name {
+                Some(name) => write!(f, "\n{name}")?,
+                None => write!(f, "\noutbox {index}")?,
+            }
+            write!(f, ": sent {sent}, depth {depth}, stalls {stalls}")?;
             if let Some(receiver) = held_by {
                 write!(f, ", held up by {}", self.name_of(*receiver))?;
             }
@@ -249,9 +318,16 @@ impl Stats {
 /// One who can be counted, whatever its type.
 pub(crate) trait Census: Send + Sync {
     /// The dispatcher's number for this receiver.
-    fn id(&self) -> Option<usize>;
-    /// None if it has gone. `outbox` finds the index of an outbox.
-    fn count(&self, outbox: &dyn Fn(&OrderRing) -> Option<usize>) -> Option<ReceiverStats>;
+    fn port(&self) -> Option<usize>;
+    /// For those who watch.
+    fn label(&self) -> Label;
+    /// The report, and the number of its oldest message that is not handled, as far as that is known; none if it has
+    /// gone. The clock was read before; `outbox` finds the index of an outbox.
+    fn count(
+        &self,
+        clock: u64,
+        outbox: &dyn Fn(&OrderRing) -> Option<usize>,
+    ) -> Option<(ReceiverStats, Option<u64>)>;
 }
 
 /// All of a kind that have not gone. Keeps nobody alive.
@@ -279,6 +355,11 @@ impl<T: ?Sized> Registry<T> {
             entries.limit = 2 * entries.list.len().max(8);
         }
         entries.list.push(Arc::downgrade(entry));
+    }
+
+    /// What `look` finds first.
+    pub(crate) fn find<R>(&self, look: impl Fn(&T) -> Option<R>) -> Option<R> {
+        self.all().iter().find_map(|entry| look(entry))
     }
 
     fn all(&self) -> Vec<Arc<T>> {

@@ -22,7 +22,7 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use imp::Site;
 pub(crate) use imp::atomic;
 pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, READY_WIDTH, Signal, UnsafeCell, YIELDS};
-pub(crate) use imp::{GATHER, LOOKS, PATIENCE};
+pub(crate) use imp::{GATHER, GLANCE, LOOKS, PATIENCE};
 pub(crate) use imp::{TASK_YIELDS, give_way, pause, spawn, yield_now};
 
 /// The form of the barrier in use, for reports.

@@ -28,6 +28,7 @@ use crate::inbox::Rest;
 use crate::lane::Counts;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Ordering::Relaxed};
+use crate::trace::Whom;
 
 const READING: u64 = 1 << 62;
 /// Holds everything back.
@@ -54,6 +55,8 @@ pub(crate) struct Tap {
     missed: AtomicU64,
     /// Where the rest of the lane is noted if it ends and the member's inbox has no room.
     pub(crate) rest: Rest,
+    /// Whose it is.
+    pub(crate) whom: Whom,
 }
 
 /// Written by the member, but for `revoked`.
@@ -84,6 +87,7 @@ impl Tap {
             end: AtomicU64::new(u64::MAX),
             missed: AtomicU64::new(0),
             rest: Rest::default(),
+            whom: Whom::default(),
         })
     }
 

@@ -86,8 +86,9 @@ struct Ends {
 }
 
 impl Ends {
-    fn new(drive: Drive) -> Self {
-        let engine = Engine::builder().capacity(16).inbox(16).drive(drive).build().unwrap();
+    fn new(drive: Drive, timestamps: bool) -> Self {
+        let builder = Engine::builder().capacity(16).inbox(16).drive(drive);
+        let engine = builder.timestamps(timestamps).build().unwrap();
         let (tx, rx) = engine.channel();
         let far = engine.receiver();
         let mut out = engine.outbox();
@@ -97,12 +98,12 @@ impl Ends {
 }
 
 /// Goal: one thread's messages cost no memory, whatever the way. Method: each way many times, with
-/// passes by hand and by callers.
+/// passes by hand and by callers, with timestamps and without.
 #[test]
 fn messages_of_one_thread_allocate_nothing() {
-    for by_hand in [true, false] {
+    for (by_hand, timestamps) in [(true, false), (false, false), (true, true), (false, true)] {
         let drive = if by_hand { Drive::manual(|| {}) } else { Drive::Callers };
-        let Ends { engine, mut tx, mut rx, mut out, to, mut far } = Ends::new(drive);
+        let Ends { engine, mut tx, mut rx, mut out, to, mut far } = Ends::new(drive, timestamps);
         assert_allocates_nothing("send, recv", || {
             tx.send(1).unwrap();
             engine.pass();

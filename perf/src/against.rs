@@ -1,4 +1,5 @@
-//! Those who are compared, each in a file of its own and all behind one trait.
+//! Those who are compared, each in a file of its own and all behind one trait; those that tasks use,
+//! behind another ([`tasks`]).
 //!
 //! A new one: its file here, with `impl Contender`, a line in each `match` of [`Who`], and its name
 //! in [`WHO`](crate::scenario::Topology::WHO) of each scenario that it can do.
@@ -10,6 +11,7 @@ mod mainspring;
 mod never;
 mod rtrb;
 mod select;
+pub(crate) mod tasks;
 mod tokio;
 mod waiting;
 
@@ -21,56 +23,121 @@ pub(crate) use self::rtrb::Rtrb;
 pub(crate) use self::select::Select;
 pub(crate) use self::tokio::Tokio;
 
+use ::mainspring::Idle;
+
 use self::never::Never;
 use crate::failure::Failure;
 use crate::message::{Message, Other};
+use crate::scenario::Load;
 
 /// Whose figures these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     Mainspring,
+    /// The same, driven by a thread of its own that sleeps when it has nothing to do.
+    Thread,
+    /// By one that yields then.
+    Yield,
     Crossbeam,
     /// The same, several channels at once.
     Select,
     Rtrb,
     Disruptor,
     Bus,
+    /// Its broadcast channel, for threads.
     Tokio,
+    /// Its channel of many senders, for tasks.
+    TokioMpsc,
+    Flume,
+    AsyncChannel,
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 7] = [
+    /// Ours first.
+    pub(crate) const ALL: [Self; 12] = [
         Self::Mainspring,
+        Self::Thread,
+        Self::Yield,
         Self::Crossbeam,
         Self::Select,
         Self::Rtrb,
         Self::Disruptor,
         Self::Bus,
         Self::Tokio,
+        Self::TokioMpsc,
+        Self::Flume,
+        Self::AsyncChannel,
     ];
-    pub(crate) const PEERS: [Self; 6] =
-        [Self::Crossbeam, Self::Select, Self::Rtrb, Self::Disruptor, Self::Bus, Self::Tokio];
     /// Those who have something for one sender and one receiver.
     pub(crate) const PAIRS: [Self; 4] =
         [Self::Mainspring, Self::Crossbeam, Self::Rtrb, Self::Disruptor];
+    /// The same, and ours in every drive.
+    pub(crate) const DRIVEN_PAIRS: [Self; 6] =
+        [Self::Mainspring, Self::Thread, Self::Yield, Self::Crossbeam, Self::Rtrb, Self::Disruptor];
+    /// Those who have something for tasks.
+    pub(crate) const TASKS: [Self; 5] =
+        [Self::Mainspring, Self::Thread, Self::TokioMpsc, Self::Flume, Self::AsyncChannel];
+
+    /// Those whom ours is measured beside.
+    pub(crate) fn peers() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|who| *who != Self::Mainspring)
+    }
+
+    /// Of ours, the thread that drives it; none where whoever waits does.
+    pub(crate) fn thread(self) -> Option<Idle> {
+        match self {
+            Self::Thread => Some(Idle::Park),
+            Self::Yield => Some(Idle::Yield),
+            _ => None,
+        }
+    }
 
     /// The name of its package; for a second one of a package, one that says what it is.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Mainspring => "mainspring",
+            Self::Thread => "mainspring-thread",
+            Self::Yield => "mainspring-yield",
             Self::Crossbeam => "crossbeam-channel",
             Self::Select => "crossbeam-select",
             Self::Rtrb => "rtrb",
             Self::Disruptor => "disruptor",
             Self::Bus => "bus",
             Self::Tokio => "tokio",
+            Self::TokioMpsc => "tokio-mpsc",
+            Self::Flume => "flume",
+            Self::AsyncChannel => "async-channel",
+        }
+    }
+
+    /// What it is.
+    pub(crate) fn about(self) -> &'static str {
+        match self {
+            Self::Mainspring => "ours: whoever waits runs the dispatcher (Drive::Callers)",
+            Self::Thread => {
+                "ours, a thread runs it that sleeps when idle (Drive::Thread, Idle::Park)"
+            }
+            Self::Yield => {
+                "ours, a thread runs it that yields when idle (Drive::Thread, Idle::Yield)"
+            }
+            Self::Crossbeam => "crossbeam_channel::bounded, a channel to each receiver",
+            Self::Select => "four of them, received by select!",
+            Self::Rtrb => "a plain ring, one sender and one receiver; who waits spins, then yields",
+            Self::Disruptor => "one ring that all read, by polling",
+            Self::Bus => "a broadcast ring, one sender",
+            Self::Tokio => "tokio::sync::broadcast, used from threads",
+            Self::TokioMpsc => "tokio::sync::mpsc::channel (bounded), used from tasks",
+            Self::Flume => "flume::bounded, used from tasks (send_async, recv_async)",
+            Self::AsyncChannel => "async_channel::bounded, used from tasks",
         }
     }
 
     /// The name of the package that it is in.
     pub(crate) fn package(self) -> &'static str {
         match self {
+            Self::Thread | Self::Yield => Self::Mainspring.name(),
             Self::Select => Self::Crossbeam.name(),
+            Self::TokioMpsc => Self::Tokio.name(),
             other => other.name(),
         }
     }
@@ -154,6 +221,11 @@ pub(crate) trait Contender: Sized + Send + 'static {
     /// `capacity`: messages that a channel holds before its sender has to wait.
     fn open(capacity: usize) -> Result<Self, Failure>;
 
+    /// The same with all that the load says of it.
+    fn set_up(load: &Load) -> Result<Self, Failure> {
+        Self::open(load.capacity)
+    }
+
     fn receiver<T: Message>(&self, _kind: Kind) -> Inlet<Self, T> {
         Err(unable())
     }
@@ -180,6 +252,11 @@ pub(crate) trait Contender: Sized + Send + 'static {
     /// Four authors, two of them of another type, whose messages one thread receives as one stream.
     fn merge<T: Message>(&self) -> Confluence<impl Sender<T>, impl Sender<T>, impl Receiver<T>> {
         Err::<Merged<Never, Never, Never>, _>(unable())
+    }
+
+    /// What tells how many messages have been handed out, without doing anything for it.
+    fn clock(&self) -> Result<impl Fn() -> u64 + Send + 'static, Failure> {
+        Err::<fn() -> u64, _>(unable())
     }
 
     /// Takes in all that has joined, where that is a step of its own.
@@ -218,7 +295,7 @@ impl<T, S: Sender<Other<T>>> Sender<T> for ToOther<S> {
     }
 }
 
-fn unable() -> Failure {
+pub(crate) fn unable() -> Failure {
     Failure::SetUp("it cannot do this".into())
 }
 

@@ -14,18 +14,20 @@ use crate::scenario::{self, Load, Scenario};
 const EXAMPLES: &str = "\
 Examples:
   cargo perf                                    everything
-  cargo perf list                               the scenarios
+  cargo perf list                               the scenarios, and who takes part
   cargo perf one-to-one ping-pong               two of them, in all forms
   cargo perf many-to-one-4 --payload 8 --batch 32 --runs 31
   cargo perf many-to-many --capacity 64         with small channels
   cargo perf one-to-one --against rtrb          beside a ring, in all forms
+  cargo perf async-request-reply --against flume,tokio-mpsc
   cargo perf --against nobody --json            our own figures, each single run
   cargo perf --quick                            does it all run? The figures mean nothing
 
 Exit status: 0 if all ran, 1 if a run failed (lost messages, a wrong sum, a hang), 2 if the command
 line is wrong.";
 
-/// Measures mainspring beside crossbeam-channel, and where they can do the same beside rtrb, disruptor, bus and tokio.
+/// Measures mainspring beside what people would use instead, in threads and in tasks, and in its own
+/// drives beside each other.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo perf",
@@ -43,7 +45,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Names the scenarios.
+    /// Names the scenarios and the contenders.
     List,
 }
 
@@ -72,8 +74,8 @@ struct What {
         value_parser = value_parser!(u32).range(64..=1 << 20)
     )]
     capacity: u32,
-    /// Beside whom: crossbeam-channel, crossbeam-select, rtrb, disruptor, bus, tokio (each where it
-    /// can do the work), or nobody; unless told all of them, the last four with 8 bytes only.
+    /// Beside whom, each where it can do the work (`cargo perf list` names them), or nobody; unless
+    /// told all of them, others than crossbeam's with 8 bytes only.
     #[arg(
         long,
         value_name = "PEER",
@@ -115,6 +117,11 @@ impl Cli {
     pub(crate) fn wants_json(&self) -> bool {
         self.what.json
     }
+
+    /// Whether the runs are too short to mean anything.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.what.quick
+    }
 }
 
 impl What {
@@ -153,7 +160,7 @@ impl What {
         let is_usual = move |who| match who {
             Who::Mainspring | Who::Crossbeam | Who::Select => true,
             // So that the whole table does not take too long.
-            Who::Rtrb | Who::Disruptor | Who::Bus | Who::Tokio => payload == Payload::Word,
+            _ => payload == Payload::Word,
         };
         scenario.who.iter().copied().filter(move |who| match self.against.as_slice() {
             [] => is_usual(*who),
@@ -168,6 +175,7 @@ impl What {
             messages: self.messages.unwrap_or(scenario.messages / part),
             batch,
             setting: 0,
+            thread: None,
             settle: if self.quick { Duration::ZERO } else { SETTLE },
         }
     }
@@ -191,12 +199,11 @@ fn names() -> impl TypedValueParser<Value = &'static str> {
 
 fn peers() -> impl TypedValueParser<Value = Peer> {
     let named = |who: Who| PossibleValue::new(who.name()).alias(who.label());
-    let known = Who::PEERS.map(named).into_iter().chain([PossibleValue::new(NOBODY)]);
+    let known = Who::peers().map(named).chain([PossibleValue::new(NOBODY)]);
     PossibleValuesParser::new(known).try_map(|name| match name.as_str() {
         NOBODY => Ok(None),
         name => {
-            let known =
-                Who::PEERS.into_iter().find(|who| [who.name(), who.label()].contains(&name));
+            let known = Who::peers().find(|who| [who.name(), who.label()].contains(&name));
             known.map(Some).ok_or("no such peer")
         }
     })
@@ -239,7 +246,7 @@ mod tests {
             let single = ["one-to-one", "--batch", "1"];
             beside(&single.iter().chain(&payload).copied().collect::<Vec<_>>())
         });
-        assert_eq!(usual, [Who::PAIRS]);
+        assert_eq!(usual, [Who::DRIVEN_PAIRS]);
         assert_eq!(larger, [[Who::Mainspring, Who::Crossbeam]]);
         assert!(beside(&["many-to-one-4", "--against", "rtrb"]).is_empty());
         let rings = beside(&["one-to-one", "--against", "rtrb,disruptor"]);

@@ -230,8 +230,6 @@ impl Comparison {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::scenario;
 
@@ -244,8 +242,7 @@ pub(crate) mod tests {
         results: &[(Side, &[f64])],
         lines_ns: &[f64],
     ) -> Comparison {
-        let load =
-            Load { capacity: 1024, messages: 1, batch: 1, setting: 0, settle: Duration::ZERO };
+        let load = Load::of(1024);
         let scenario = scenario::ALL.iter().find(|scenario| scenario.name == name).unwrap();
         let who = vec![Who::Mainspring, Who::Crossbeam];
         let trial = Trial { scenario, who, payload: Payload::Word, load, runs: 3 };

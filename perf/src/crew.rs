@@ -26,6 +26,18 @@ pub(crate) struct Report<R> {
     pub(crate) result: R,
 }
 
+impl<R> Report<R> {
+    /// Of one whose end matters: this moment.
+    pub(crate) fn of(began: Instant, result: R) -> Self {
+        Self { span: Some((began, Instant::now())), result }
+    }
+
+    /// Of one whose end does not matter: a run ends with its receivers.
+    pub(crate) fn open_ended(began: Instant, result: R) -> Self {
+        Self { span: Some((began, began)), result }
+    }
+}
+
 /// The starting line.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -44,7 +56,7 @@ impl Line {
         self.wait();
         let began = Instant::now();
         let result = work()?;
-        Ok(Report { span: Some((began, Instant::now())), result })
+        Ok(Report::of(began, result))
     }
 
     fn wait(&self) {
@@ -73,7 +85,7 @@ impl Line {
     }
 }
 
-type Finding<R> = Result<Report<R>, Failure>;
+pub(crate) type Finding<R> = Result<Report<R>, Failure>;
 
 /// The threads of a run. `R` is what each of them finds out.
 #[derive(Debug)]
@@ -125,12 +137,17 @@ impl<R: Send + 'static> Crew<R> {
         for thread in self.threads {
             thread.join().map_err(|_| Failure::Died)?;
         }
-        let spans = || found.iter().filter_map(|report| report.span);
-        let began = spans().map(|(began, _)| began).min();
-        let ended = spans().map(|(_, ended)| ended).max();
-        let took = began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began);
-        Ok((took, found.into_iter().map(|report| report.result).collect()))
+        Ok(sum_up(found))
     }
+}
+
+/// How long it took from the first start to the last end, and what was found.
+pub(crate) fn sum_up<R>(found: Vec<Report<R>>) -> (Duration, Vec<R>) {
+    let spans = || found.iter().filter_map(|report| report.span);
+    let began = spans().map(|(began, _)| began).min();
+    let ended = spans().map(|(_, ended)| ended).max();
+    let took = began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began);
+    (took, found.into_iter().map(|report| report.result).collect())
 }
 
 #[cfg(test)]

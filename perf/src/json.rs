@@ -1,7 +1,7 @@
 //! The results as one JSON document: for programs, and for whoever wants each single run.
 //!
 //! ```text
-//! { machine, contenders: [{name, version}], failure: null or why it ends early,
+//! { machine, contenders: [{name, version}], quick, failure: null or why it ends early,
 //!   trials: [{ scenario, bytes, batch, capacity, messages, line_ns, placement, doubts,
 //!     results: [{ contender, version, setting, per, runs_ns, ns, void,
 //!                 peer_over_ours, rate_to_alone }] }] }
@@ -23,6 +23,8 @@ struct Document<'a> {
     machine: Facts,
     contenders: Vec<Version>,
     trials: Vec<TrialOut<'a>>,
+    /// The runs were too short: the figures mean nothing.
+    quick: bool,
     failure: Option<String>,
 }
 
@@ -80,6 +82,7 @@ struct RatioOut {
 pub(crate) fn document(
     who: &[Who],
     comparisons: &[Comparison],
+    quick: bool,
     failure: Option<&Failure>,
     out: &mut impl Write,
 ) -> io::Result<()> {
@@ -87,6 +90,7 @@ pub(crate) fn document(
         machine: machine::facts(),
         contenders: who.iter().map(|who| version(*who)).collect(),
         trials: comparisons.iter().map(trial).collect(),
+        quick,
         failure: failure.map(Failure::to_string),
     };
     serde_json::to_writer_pretty(&mut *out, &document)?;
@@ -144,9 +148,10 @@ mod tests {
             [(OURS, &[4.0, 4.0]), (PEERS, &[8.0, 8.0]), (beside, &[16.0, 16.0])];
         let comparison = comparison("slow-receiver", &results, &[100.0; 5]);
         let mut out = Vec::new();
-        document(&[Who::Mainspring], &[comparison], Some(&Failure::Died), &mut out).unwrap();
+        document(&[Who::Mainspring], &[comparison], true, Some(&Failure::Died), &mut out).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(read["failure"], "a thread panicked");
+        assert_eq!(read["quick"], true);
         let trial = &read["trials"][0];
         assert_eq!(trial["scenario"], "slow-receiver");
         assert_eq!(trial["placement"], "near");

@@ -28,6 +28,7 @@ mod message;
 mod report;
 mod scenario;
 mod stats;
+mod task_crew;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::List) => report::list(&mut io::stdout().lock()).map(|()| Ok(())),
-        None => perform(&cli.trials(), cli.wants_json(), &mut io::stdout()),
+        None => perform(&cli, &cli.trials(), &mut io::stdout()),
     };
     match done {
         Ok(Ok(())) => ExitCode::SUCCESS,
@@ -57,14 +58,10 @@ fn main() -> ExitCode {
 
 /// Runs the trials and prints what came out, also when one of them fails: then without it and what
 /// follows it.
-fn perform(
-    trials: &[Trial],
-    wants_json: bool,
-    out: &mut impl Write,
-) -> io::Result<Result<(), Failure>> {
+fn perform(cli: &Cli, trials: &[Trial], out: &mut impl Write) -> io::Result<Result<(), Failure>> {
     let takes_part = |who: &Who| trials.iter().any(|trial| trial.who.contains(who));
     let who: Vec<_> = Who::ALL.into_iter().filter(takes_part).collect();
-    if !wants_json {
+    if !cli.wants_json() {
         report::heading(&who, out)?;
         out.flush()?;
     }
@@ -82,9 +79,10 @@ fn perform(
         }
     }
     progress.finish_and_clear();
-    match wants_json {
-        true => json::document(&who, &comparisons, result.as_ref().err(), out)?,
-        false => report::tables(&comparisons, out)?,
+    let is_quick = cli.is_quick();
+    match cli.wants_json() {
+        true => json::document(&who, &comparisons, is_quick, result.as_ref().err(), out)?,
+        false => report::tables(&comparisons, is_quick, out)?,
     }
     out.flush()?;
     Ok(result)

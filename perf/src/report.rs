@@ -18,26 +18,39 @@ pub(crate) fn heading(who: &[Who], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}\n", who.iter().map(named).collect::<Vec<_>>().join(", "))
 }
 
-/// The scenarios that there are.
+/// The scenarios that there are, and who takes part in them.
 pub(crate) fn list(out: &mut impl Write) -> io::Result<()> {
     let width = scenario::ALL.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
     for scenario in &scenario::ALL {
-        write!(out, "{:width$}  {}", scenario.name, scenario.about)?;
+        writeln!(out, "{:width$}  {}", scenario.name, scenario.about)?;
         // Ours is always there, and crossbeam's nearly.
         let is_new = |who: &&Who| !matches!(who, Who::Mainspring | Who::Crossbeam);
         let others: Vec<_> = scenario.who.iter().filter(is_new).map(|who| who.name()).collect();
         let how = if scenario.who.contains(&Who::Crossbeam) { "also" } else { "beside" };
         match others.as_slice() {
-            [] => writeln!(out)?,
-            others => writeln!(out, " ({how} {})", others.join(", "))?,
+            [] => {}
+            others => writeln!(out, "{:width$}  - {how} {}", "", others.join(", "))?,
         }
+    }
+    writeln!(out, "\n{LIST}\n")?;
+    let width = Who::ALL.iter().map(|who| who.name().len()).max().unwrap_or(0);
+    for who in Who::ALL {
+        writeln!(out, "{:width$}  {}", who.name(), who.about())?;
     }
     Ok(())
 }
 
+const LIST: &str = "\
+Who takes part, where it can do the work; crossbeam-channel unless another is named. In async-… and
+local-… all ends are tasks of one tokio runtime, elsewhere each is a thread.";
+
 /// The results: first those beside the peers, then those beside disturbances. Nothing if there are
 /// none.
-pub(crate) fn tables(comparisons: &[Comparison], out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn tables(
+    comparisons: &[Comparison],
+    is_quick: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let (settings, plain): (Vec<_>, Vec<_>) =
         comparisons.iter().partition(|comparison| comparison.trial.has_settings());
     if !plain.is_empty() {
@@ -51,6 +64,9 @@ pub(crate) fn tables(comparisons: &[Comparison], out: &mut impl Write) -> io::Re
     if !comparisons.is_empty() {
         writeln!(out, "{LEGEND}")?;
     }
+    if is_quick {
+        return writeln!(out, "{QUICK}");
+    }
     for comparison in comparisons {
         let doubts = comparison.doubts();
         if !doubts.is_empty() {
@@ -59,6 +75,9 @@ pub(crate) fn tables(comparisons: &[Comparison], out: &mut impl Write) -> io::Re
     }
     Ok(())
 }
+
+const QUICK: &str = "\
+! These runs were too short: they show that everything works, and their figures mean nothing.";
 
 const RATIOS: &str = "\
 Ratio: the peer's time over ours, round by round: the median and, in brackets, the middle half; above
@@ -177,7 +196,7 @@ mod tests {
         let all = [(OURS, wide), (PEERS, wide), (beside, wide)];
         let of = |name| comparison(name, &all, &[100.0, 300.0]);
         let mut out = Vec::new();
-        tables(&[of("many-to-many-random"), of("parked-neighbours")], &mut out).unwrap();
+        tables(&[of("many-to-many-random"), of("parked-neighbours")], false, &mut out).unwrap();
         let out = String::from_utf8(out).unwrap();
         assert_eq!(out.lines().filter(|line| line.starts_with("| parked-n")).count(), 3, "{out}");
         for line in out.lines().filter(|line| !line.starts_with('!')) {

@@ -5,7 +5,10 @@
 //! Some have *settings*: the same stream alone, and beside something that should not concern it. A
 //! setting is a run of its own; the settings of a contender alternate like the contenders.
 
+mod async_flow;
+mod async_trips;
 mod broadcast;
+mod busy_receiver;
 mod bystanders;
 mod chosen;
 mod churn;
@@ -22,12 +25,18 @@ mod ping_pong_parked;
 mod same_thread;
 mod slow_receiver;
 mod staged;
+mod tasks;
 mod thousand_lanes;
 mod trips;
 
 use std::time::Duration;
 
+use mainspring::Idle;
+
+use self::async_flow::AsyncManyToOne;
+use self::async_trips::AsyncRequestReply;
 use self::broadcast::Broadcast;
+use self::busy_receiver::BusyReceiver;
 use self::chosen::Chosen;
 use self::churn::Churn;
 use self::many_to_many::ManyToMany;
@@ -42,8 +51,11 @@ use self::ping_pong_parked::PingPongParked;
 use self::same_thread::SameThread;
 use self::slow_receiver::SlowReceiver;
 use self::staged::{Diamond, Pipeline};
+use self::tasks::TaskTopology;
 use self::thousand_lanes::ThousandLanes;
-use crate::against::{Bus, Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Select, Tokio, Who};
+use crate::against::{
+    Bus, Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Select, Tokio, Who, unable,
+};
 use crate::failure::Failure;
 use crate::message::{Message, Payload};
 
@@ -53,7 +65,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 20] = [
+pub(crate) static ALL: [Scenario; 27] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -130,6 +142,41 @@ pub(crate) static ALL: [Scenario; 20] = [
         4_000_000,
     ),
     Scenario::of::<Churn>("churn", "one to one, while others join and leave", 2_000_000),
+    Scenario::of::<BusyReceiver>(
+        "busy-receiver",
+        "from a send until the clock covers it, while the receiver works 100 µs and does not ask",
+        1_000,
+    ),
+    Scenario::of_tasks::<AsyncManyToOne<1, false>>(
+        "async-one-to-one",
+        "one task sends, one receives, a message an .await, on tokio with two workers",
+        1_000_000,
+    ),
+    Scenario::of_tasks::<AsyncManyToOne<4, false>>(
+        "async-four-to-one",
+        "four tasks send, one receives, on tokio with two workers",
+        1_000_000,
+    ),
+    Scenario::of_tasks::<AsyncRequestReply<false>>(
+        "async-request-reply",
+        "a task asks, another answers over a second channel, on tokio with two workers",
+        40_000,
+    ),
+    Scenario::of_tasks::<AsyncManyToOne<1, true>>(
+        "local-one-to-one",
+        "as async-one-to-one, all on one thread (tokio's current-thread runtime)",
+        1_000_000,
+    ),
+    Scenario::of_tasks::<AsyncManyToOne<4, true>>(
+        "local-four-to-one",
+        "as async-four-to-one, all on one thread",
+        1_000_000,
+    ),
+    Scenario::of_tasks::<AsyncRequestReply<true>>(
+        "local-request-reply",
+        "as async-request-reply, all on one thread",
+        100_000,
+    ),
 ];
 
 /// A topology by its name.
@@ -159,6 +206,23 @@ impl Scenario {
         }
     }
 
+    const fn of_tasks<S: TaskTopology>(
+        name: &'static str,
+        about: &'static str,
+        messages: u64,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            messages,
+            who: &Who::TASKS,
+            payloads: &[Payload::Word],
+            batches: &[1],
+            settings: &[ALONE],
+            run: tasks::run::<S>,
+        }
+    }
+
     /// One run.
     pub(crate) fn run(
         &self,
@@ -166,19 +230,20 @@ impl Scenario {
         payload: Payload,
         load: &Load,
     ) -> Result<Vec<Figure>, Failure> {
-        (self.run)(who, payload, load)
+        (self.run)(who, payload, &Load { thread: who.thread(), ..*load })
     }
 }
 
 fn run<S: Topology>(who: Who, payload: Payload, load: &Load) -> Result<Vec<Figure>, Failure> {
     match who {
-        Who::Mainspring => run_with::<S, Mainspring>(payload, load),
+        Who::Mainspring | Who::Thread | Who::Yield => run_with::<S, Mainspring>(payload, load),
         Who::Crossbeam => run_with::<S, Crossbeam>(payload, load),
         Who::Select => run_with::<S, Select>(payload, load),
         Who::Rtrb => run_with::<S, Rtrb>(payload, load),
         Who::Disruptor => run_with::<S, Disruptor>(payload, load),
         Who::Bus => run_with::<S, Bus>(payload, load),
         Who::Tokio => run_with::<S, Tokio>(payload, load),
+        Who::TokioMpsc | Who::Flume | Who::AsyncChannel => Err(unable()),
     }
 }
 
@@ -220,11 +285,20 @@ pub(crate) struct Load {
     pub(crate) batch: usize,
     /// Which of the scenario's settings.
     pub(crate) setting: usize,
+    /// What the thread that drives ours does when idle; none where whoever waits drives. Overwritten by each
+    /// contender's.
+    pub(crate) thread: Option<Idle>,
     /// How long the threads are busy before they start.
     pub(crate) settle: Duration,
 }
 
 impl Load {
+    /// A small one.
+    #[cfg(test)]
+    pub(crate) fn of(capacity: usize) -> Self {
+        Self { capacity, messages: 640, batch: 1, setting: 0, thread: None, settle: Duration::ZERO }
+    }
+
     /// The part of one of several authors.
     fn share(&self, authors: usize) -> u64 {
         (self.messages / authors as u64).max(1)
@@ -245,6 +319,8 @@ pub(crate) enum Measure {
     OneWay,
     OneWay99,
     PerVisit,
+    Covered,
+    Covered99,
 }
 
 impl Measure {
@@ -256,6 +332,8 @@ impl Measure {
             Self::OneWay => "way p50",
             Self::OneWay99 => "way p99",
             Self::PerVisit => "visit",
+            Self::Covered => "clock p50",
+            Self::Covered99 => "clock p99",
         }
     }
 }
@@ -290,13 +368,8 @@ mod tests {
     fn who_says_that_it_can_do_something_can() {
         for scenario in &ALL {
             for who in scenario.who {
-                let load = Load {
-                    capacity: 64,
-                    messages: 640,
-                    batch: scenario.batches[0],
-                    setting: scenario.settings.len() - 1,
-                    settle: Duration::ZERO,
-                };
+                let (batch, setting) = (scenario.batches[0], scenario.settings.len() - 1);
+                let load = Load { batch, setting, ..Load::of(64) };
                 let figures = scenario.run(*who, scenario.payloads[0], &load);
                 let figures = figures.unwrap_or_else(|failure| {
                     panic!("{} with {}: {failure}", scenario.name, who.name())

@@ -11,23 +11,28 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Forms × measures × contenders × settings. Besides crossbeam, peers take part with 8 bytes only.
+/// Forms × measures × contenders × settings. Besides crossbeam, peers take part with 8 bytes only, and ours in other
+/// drives, too.
 fn rows(scenario: &str) -> usize {
     match scenario {
-        "one-to-one" | "many-to-many" | "same-thread" => 2 * 2 + 2 * 4,
-        "many-to-one-4" | "many-to-one-8" => 2 * 2 + 2 * 3,
+        "one-to-one" => 2 * 2 + 2 * 6,
+        "many-to-many" | "same-thread" => 2 * 2 + 2 * 4,
+        "many-to-one-4" | "many-to-one-8" => 2 * 2 + 2 * 5,
         "many-to-many-random" => 4 * 2,
         "broadcast" => 2 * 2 + 2 * 5,
         "broadcast-by-ref" => 2 * 2 + 2 * 3,
         "keyed" | "by-turn" => 2,
         "diamond" | "pipeline" => 2 * 2,
         "merge" => 2 * 3,
-        "ping-pong" => 2 * (2 * 2 + 2 * 4),
+        "ping-pong" => 2 * (2 * 2 + 2 * 6),
         "ping-pong-events" => 2 * 2 * 2,
         "ping-pong-parked" => 2 * 2,
         "parked-neighbours" => 2 * (2 * 3),
         "slow-receiver" | "thousand-lanes" => 2 * (2 * 2),
         "churn" => 2 * (2 * 3 + 2),
+        "busy-receiver" => 2 * 3,
+        "async-one-to-one" | "async-four-to-one" | "local-one-to-one" | "local-four-to-one" => 5,
+        "async-request-reply" | "local-request-reply" => 2 * 5,
         other => panic!("{other} is new"),
     }
 }
@@ -37,9 +42,13 @@ fn each_scenario_has_its_rows() {
     let output = perf(&["--quick"]);
     let tables = stdout(&output);
     assert!(output.status.success(), "{tables}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(tables.contains("figures mean nothing"), "{tables}");
     let list = stdout(&perf(&["list"]));
-    let names: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 20, "{list}");
+    // What follows a name is indented.
+    let scenarios = list.lines().take_while(|line| !line.is_empty());
+    let scenarios = scenarios.filter(|line| !line.starts_with(' '));
+    let names: Vec<_> = scenarios.filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names.len(), 27, "{list}");
     for name in names {
         let start = format!("| {name} ");
         let found = tables.lines().filter(|line| line.starts_with(&start)).count();
@@ -57,8 +66,30 @@ fn the_versions_are_named() {
 }
 
 #[test]
+fn whoever_takes_part_is_explained() {
+    let heading = stdout(&perf(&["async-one-to-one", "one-to-one", "--quick", "--batch", "1"]));
+    let list = stdout(&perf(&["list"]));
+    let names = heading.lines().nth(1).expect("names and versions").split(", ");
+    let names: Vec<_> = names.filter_map(|named| named.split_whitespace().next()).collect();
+    assert!(names.contains(&"mainspring-thread") && names.contains(&"flume"), "{heading}");
+    for name in names {
+        let is_known = |line: &str| line.split_whitespace().next() == Some(name);
+        assert!(list.lines().any(is_known), "{name} in\n{list}");
+    }
+}
+
+#[test]
 fn the_json_has_each_trial_and_each_run() {
-    let output = perf(&["one-to-one", "slow-receiver", "--quick", "--json", "--runs", "3"]);
+    let output = perf(&[
+        "one-to-one",
+        "slow-receiver",
+        "--against",
+        "crossbeam,rtrb,disruptor",
+        "--quick",
+        "--json",
+        "--runs",
+        "3",
+    ]);
     assert!(output.status.success());
     let read: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(read["machine"]["cores"].as_u64() > Some(0), "{read}");

@@ -9,7 +9,9 @@ use crate::clock::Seq;
 use crate::drive::{Doze, For, Shared, Step};
 use crate::error::SendError;
 use crate::ring::Producer;
+use crate::stall::{Stall, holder_of};
 use crate::sync::Arc;
+use crate::trace;
 
 /// A value on its way into a lane. Made by [`Sender::send_async`](crate::Sender::send_async) and
 /// [`Broadcaster::send_async`](crate::Broadcaster::send_async).
@@ -33,7 +35,7 @@ use crate::sync::Arc;
 pub struct Sending<'a, T: Send + 'static> {
     author: &'a mut Author<T>,
     value: Option<T>,
-    wait: RoomWait,
+    wait: Option<RoomWait>,
 }
 
 /// A value on its way to its number. Made by [`Sender::send_stamped_async`](crate::Sender::send_stamped_async) and
@@ -44,7 +46,7 @@ pub struct Sending<'a, T: Send + 'static> {
 pub struct Stamping<'a, T: Send + 'static> {
     author: &'a mut Author<T>,
     value: Option<T>,
-    wait: RoomWait,
+    wait: Option<RoomWait>,
     /// It was published, and waits for its number.
     is_held: bool,
 }
@@ -54,6 +56,15 @@ pub struct Stamping<'a, T: Send + 'static> {
 pub(crate) struct RoomWait {
     doze: Doze,
     patience: Option<Patience>,
+    stall: Stall,
+}
+
+impl Drop for RoomWait {
+    fn drop(&mut self) {
+        if trace::ON {
+            std::mem::take(&mut self.stall).end(false);
+        }
+    }
 }
 
 impl RoomWait {
@@ -62,28 +73,32 @@ impl RoomWait {
         &mut self,
         shared: &Arc<Shared>,
         producer: &mut Producer<T>,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(), NoRoom>> {
         let parker = producer.lane().state().parker().clone();
         let patience = self.patience.get_or_insert_with(|| {
             producer.state().stalls.count();
             Patience::new(producer.lane().capacity())
         });
-        let end = |step| look_for_room(producer, patience, step);
-        let found = ready!(shared.poll(&mut self.doze, &parker, cx, ROOM, end));
+        let stall = &mut self.stall;
+        let found = ready!(shared.poll(&mut self.doze, &parker, cx, ROOM, |step| {
+            stall.step(step, || holder_of(shared, producer));
+            look_for_room(producer, patience, step)
+        }));
         self.patience = None;
-        Poll::Ready(found.unwrap_or(Err(NoRoom::Closed)))
+        let found = found.unwrap_or(Err(NoRoom::Closed));
+        std::mem::take(&mut self.stall).end(found.is_ok());
+        Poll::Ready(found)
     }
 }
 
 impl<T: Send + 'static> Author<T> {
     pub(crate) fn send_async(&mut self, value: T) -> Sending<'_, T> {
-        Sending { author: self, value: Some(value), wait: RoomWait::default() }
+        Sending { author: self, value: Some(value), wait: None }
     }
 
     pub(crate) fn send_stamped_async(&mut self, value: T) -> Stamping<'_, T> {
-        let wait = RoomWait::default();
-        Stamping { author: self, value: Some(value), wait, is_held: false }
+        Stamping { author: self, value: Some(value), wait: None, is_held: false }
     }
 }
 
@@ -112,6 +127,7 @@ impl<T: Send + 'static> Future for Sending<'_, T> {
                 Ok(()) => return Poll::Ready(author.publish().map_err(SendError::closed)),
                 Err(refused) => value = refused,
             }
+            let wait = wait.get_or_insert_default();
             match wait.poll(&author.shared, &mut author.producer, cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(SendError::closed(value))),
@@ -147,6 +163,7 @@ impl<T: Send + 'static> Future for Stamping<'_, T> {
             }
             while let Err(refused) = author.producer.push(value) {
                 value = refused;
+                let wait = wait.get_or_insert_default();
                 match wait.poll(&author.shared, &mut author.producer, cx) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(SendError::closed(value))),
@@ -157,13 +174,20 @@ impl<T: Send + 'static> Future for Stamping<'_, T> {
                 }
             }
             *is_held = true;
-            author.publish_held();
+            if author.publish_held() {
+                author.shared.speak_up(author.producer.state());
+            }
         }
         let parker = author.producer.state().parker().clone();
         let end = |step| if step == Step::Look { author.settled() } else { None };
-        let found = ready!(author.shared.poll(&mut wait.doze, &parker, cx, For::Stamp, end));
+        if let Some(settled) = end(Step::Look) {
+            *is_held = false;
+            return Poll::Ready(author.end_holding(Some(settled)).0);
+        }
+        let doze = &mut wait.get_or_insert_default().doze;
+        let found = ready!(author.shared.poll(doze, &parker, cx, For::Stamp, end));
         *is_held = false;
-        Poll::Ready(author.end_holding(found.ok()))
+        Poll::Ready(author.end_holding(found.ok()).0)
     }
 }
 

@@ -184,12 +184,12 @@ impl Source {
         self.ended = false;
     }
 
-    pub(super) fn poison(&self) {
-        self.state().poison();
-        if let Kind::Outbox(outlets) = &self.kind {
-            for target in outlets.targets.iter().flatten() {
-                target.lane.poison();
-            }
-        }
+    /// The same, and of an outbox those of the lanes to its targets.
+    pub(super) fn states(&self) -> impl Iterator<Item = &LaneState> {
+        let targets = match &self.kind {
+            Kind::Outbox(outlets) => &*outlets.targets,
+            _ => &[],
+        };
+        std::iter::once(self.state()).chain(targets.iter().flatten().map(|target| &*target.lane))
     }
 }

@@ -31,10 +31,11 @@ pub(crate) enum Step {
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum For {
-    /// Messages, or room for them. It begins with so many looks, some pauses before each, until it runs a pass: where
-    /// messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that finds many, and
-    /// takes the lines of those who write.
-    Message { pace: u32 },
+    /// Messages, or room for them. A thread begins with so many looks, some pauses before each, until it runs a pass:
+    /// where messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that finds many,
+    /// and takes the lines of those who write. A task looks once more before its first pass if that is not to come `at
+    /// once`: if what it waits for will come from a lane that it looks at itself, sent by whoever runs next.
+    Message { pace: u32, at_once: bool },
     /// Messages, and whatever the clock tells.
     Event,
     /// A number that is not known yet.
@@ -45,7 +46,7 @@ pub(crate) enum For {
 
 impl For {
     /// Messages or room, with a pass at once.
-    pub(crate) const EAGER: Self = Self::Message { pace: 0 };
+    pub(crate) const EAGER: Self = Self::Message { pace: 0, at_once: true };
 
     /// Whether it runs passes also where a thread does.
     fn drives(self) -> bool {
@@ -127,7 +128,7 @@ impl Shared {
         if let Drive::Manual(_) = self.drive {
             return end(Step::Look);
         }
-        if let For::Message { pace } = what {
+        if let For::Message { pace, .. } = what {
             for _ in 0..pace {
                 (0..4).for_each(|_| sync::pause());
                 if let Some(found) = end(Step::Look) {
@@ -149,12 +150,33 @@ impl Shared {
         None
     }
 
-    /// As [`wait`](Self::wait), for a task: a poll of it. Ends with a waker left where it is heard of, or ready.
+    /// As [`wait`](Self::wait), for a task: a poll of it, which has looked and found nothing. Ends with a waker
+    /// left where it is heard of, or ready.
     ///
     /// # Errors
     ///
     /// When the engine is poisoned.
+    #[inline]
     pub(crate) fn poll<R>(
+        self: &Arc<Self>,
+        doze: &mut Doze,
+        parker: &Arc<Parker>,
+        cx: &Context<'_>,
+        what: For,
+        end: impl FnMut(Step) -> Option<R>,
+    ) -> Poll<Result<R, Unfinished>> {
+        if doze.is_sound(cx) {
+            return Poll::Pending;
+        }
+        if doze.yields < TASK_YIELDS.min(1) && matches!(what, For::Message { at_once: false, .. }) {
+            return doze.yield_now(cx);
+        }
+        self.poll_on(doze, parker, cx, what, end)
+    }
+
+    /// As [`poll`](Self::poll), with a pass.
+    #[cold]
+    fn poll_on<R>(
         self: &Arc<Self>,
         doze: &mut Doze,
         parker: &Arc<Parker>,
@@ -162,21 +184,13 @@ impl Shared {
         what: For,
         mut end: impl FnMut(Step) -> Option<R>,
     ) -> Poll<Result<R, Unfinished>> {
-        if doze.is_sound(cx) {
-            return Poll::Pending;
-        }
-        let found = end(Step::Look).or_else(|| {
-            self.drive_for(what);
-            end(Step::Look)
-        });
-        if let Some(found) = found {
+        self.drive_for(what);
+        if let Some(found) = end(Step::Look) {
             doze.end();
             return Poll::Ready(Ok(found));
         }
-        if doze.yields < TASK_YIELDS && !matches!(self.drive, Drive::Manual(_)) {
-            doze.yields += 1;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if doze.yields < TASK_YIELDS && self.may_yield() {
+            return doze.yield_now(cx);
         }
         let place = doze.place(self, parker);
         parker.arm_for(cx.waker());
@@ -193,8 +207,13 @@ impl Shared {
         Poll::Pending
     }
 
+    /// Whether it is worth looking again. With passes by hand nothing is to be gained by it.
+    fn may_yield(&self) -> bool {
+        !matches!(self.drive, Drive::Manual(_))
+    }
+
     /// Runs a pass on behalf of one who waits, as the drive allows.
-    fn drive_for(&self, what: For) {
+    pub(crate) fn drive_for(&self, what: For) {
         if what.drives() { self.pass_if_free() } else { self.drive() }
     }
 
@@ -221,8 +240,16 @@ impl Shared {
 
 impl Doze {
     /// Nobody has woken it since it went to sleep, so there is nothing to be found.
+    #[inline]
     fn is_sound(&self, cx: &Context<'_>) -> bool {
         self.place.as_ref().is_some_and(|place| place.parker.is_armed_for(cx.waker()))
+    }
+
+    /// To be polled again, behind whatever else the executor has to do.
+    fn yield_now<R>(&mut self, cx: &Context<'_>) -> Poll<R> {
+        self.yields += 1;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn place(&mut self, shared: &Arc<Shared>, parker: &Arc<Parker>) -> &mut Place {
@@ -237,6 +264,7 @@ impl Doze {
     }
 
     /// It sleeps no more.
+    #[inline]
     pub(crate) fn end(&mut self) {
         self.yields = 0;
         self.place = None;

@@ -3,10 +3,14 @@
 use std::error::Error;
 use std::fmt;
 
+#[cfg(feature = "serde")]
+use super::plain::Closed;
 use crate::clock::Seq;
 
 /// Why something could not be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ForwardReason {
     /// The receiver is gone.
@@ -161,6 +165,8 @@ or_refused! {
 
 /// The receiver is gone: nobody waits for this forwarder any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "Closed", into = "Closed"))]
 pub struct AdvanceError;
 
 impl fmt::Display for AdvanceError {

@@ -209,6 +209,7 @@ impl<M: 'static> Lineup<M> {
 
     /// About to sleep at `parker`, to hear all of them.
     pub(super) fn arm(&mut self, shared: &Shared, parker: &Arc<Parker>) {
+        shared.tell_closers();
         for slot in self.parts.iter_mut().filter(|slot| !slot.is_finished) {
             slot.part.ask_for_attention();
             if !std::mem::replace(&mut slot.is_moved, true) {

@@ -78,7 +78,7 @@ impl<M: 'static> Merge<M> {
     fn poll_message(
         &mut self,
         doze: &mut Doze,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(Seq, M), RecvError>> {
         loop {
             if ready!(self.poll_go_on(doze, cx)).is_err() {
@@ -91,7 +91,7 @@ impl<M: 'static> Merge<M> {
     }
 
     /// Makes sure that there is a message.
-    fn poll_go_on(&mut self, doze: &mut Doze, cx: &mut Context<'_>) -> Poll<Result<(), RecvError>> {
+    fn poll_go_on(&mut self, doze: &mut Doze, cx: &Context<'_>) -> Poll<Result<(), RecvError>> {
         let news = ready!(self.poll_news(doze, cx, self.kind_of_wait(), Self::for_message));
         Poll::Ready(if news == Ok(News::Message) { Ok(()) } else { Err(RecvError) })
     }
@@ -99,7 +99,7 @@ impl<M: 'static> Merge<M> {
     fn poll_news(
         &mut self,
         doze: &mut Doze,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
         what: For,
         find: fn(&mut Self) -> Option<News>,
     ) -> Poll<Result<News, RecvError>> {

@@ -7,6 +7,7 @@ use crate::drive::{For, Shared, Step};
 use crate::error::SendError;
 use crate::lane::WANT;
 use crate::order::OrderRing;
+use crate::stall::{Stall, full_inbox};
 
 /// An outbox's way to one of its targets.
 pub(super) struct Branch<'a, T: Send + 'static> {
@@ -67,7 +68,8 @@ impl<'a, T: Send + 'static> Branch<'a, T> {
     /// Values that were written and not published.
     #[inline]
     fn pending(&self) -> u64 {
-        self.lane.producer.tail() - self.published
+        // What was taken back stands no more before the tail.
+        self.lane.producer.tail().saturating_sub(self.published)
     }
 
     /// How many more the order ring has words for.
@@ -115,10 +117,18 @@ fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64)
         return true;
     }
     ring.state().stalls.count();
-    shared
-        .wait(ring.state().parker(), None, For::EAGER, |step| match step {
-            Step::Look => has_room().then_some(()),
-            Step::Arm => None,
-        })
-        .is_ok()
+    let found = Stall::wait(
+        None,
+        |()| true,
+        |stall, deadline| {
+            shared.wait(ring.state().parker(), deadline, For::EAGER, |step| {
+                stall.step(step, || full_inbox(shared, ring.state()));
+                match step {
+                    Step::Look => has_room().then_some(()),
+                    Step::Arm => None,
+                }
+            })
+        },
+    );
+    found.is_ok()
 }

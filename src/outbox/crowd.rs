@@ -29,6 +29,7 @@ use crate::error::{AddressError, Reason, SendError, TrySendError};
 use crate::group::Group;
 use crate::park::Parker;
 use crate::ring::{Lane, Producer};
+use crate::stall::Stall;
 use crate::sync::{Arc, unique};
 
 /// Names a group to which an [`Outbox`] sends. Made by [`Outbox::add_group`], good for that outbox only.
@@ -272,7 +273,7 @@ impl Outbox {
                 Err(reason) => return Err(SendError { value, reason }),
             };
             match self.send(target, value) {
-                Err(error) if error.reason == Reason::Closed && !self.shared.is_poisoned() => {
+                Err(error) if error.reason == Reason::Closed && !self.shared.is_closing() => {
                     value = error.value;
                     self.ask_again(group);
                 }
@@ -293,7 +294,7 @@ impl Outbox {
                 Err(reason) => return Err(SendError { value, reason }.into()),
             };
             match self.try_send(target, value) {
-                Err(TrySendError::Closed(back)) if !self.shared.is_poisoned() => {
+                Err(TrySendError::Closed(back)) if !self.shared.is_closing() => {
                     value = back;
                     self.ask_again(group);
                 }
@@ -334,12 +335,18 @@ impl Outbox {
             };
             let mut chosen = look();
             if chosen.is_none() && wait {
-                let found = shared.wait(parker, None, For::EAGER, |step| match step {
-                    Step::Look => match look() {
-                        None if Some(circle.generation()) == *generation => None,
-                        found => Some(found),
-                    },
-                    Step::Arm => None,
+                let whom = || Some(members[first].port.label.clone()).filter(|_| count == 1);
+                let found = Stall::wait(None, Option::is_some, |stall, deadline| {
+                    shared.wait(parker, deadline, For::EAGER, |step| {
+                        stall.step(step, whom);
+                        match step {
+                            Step::Look => match look() {
+                                None if Some(circle.generation()) == *generation => None,
+                                found => Some(found),
+                            },
+                            Step::Arm => None,
+                        }
+                    })
                 });
                 match found {
                     // The members are not the same any more.
@@ -378,7 +385,7 @@ impl Outbox {
             members,
         });
         let mut producer = Producer::new(lane);
-        if self.shared.is_poisoned() {
+        if self.shared.is_closing() {
             // Perhaps nobody has found the lane on the list.
             producer.close();
         }

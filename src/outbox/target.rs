@@ -100,7 +100,7 @@ impl<T: Send + 'static> AnyLane for TargetLane<T> {
     }
 
     fn is_gone(&self) -> bool {
-        self.producer.is_closed() || self.producer.state().is_gone()
+        self.producer.is_closed() || self.producer.state().is_shut()
     }
 
     fn port(&self) -> Option<*const ()> {

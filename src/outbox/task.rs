@@ -55,7 +55,7 @@ impl Outbox {
         &mut self,
         to: Target<T>,
         wait: &mut Wait,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<()> {
         let Self { shared, ring, tail, limit, targets, .. } = self;
         let Some(lane) = find(targets, to) else { return Poll::Ready(()) };

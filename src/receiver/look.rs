@@ -30,9 +30,14 @@ pub(super) struct Look<T> {
 
 impl<T: Send + 'static> Look<T> {
     pub(super) fn new(shared: Arc<Shared>, port: Arc<Port<T>>) -> Self {
-        let reader = Reader::new(shared.clone(), port);
         let trips = shared.is_direct().then_some(0);
-        Self { shared, reader, told: Seq::ZERO, ended: false, trips, ties: None }
+        let timed = shared.began().map(|_| Ties::timed(&port.inbox));
+        let ties = timed.map(|(ties, tracker)| {
+            port.track(&tracker);
+            ties
+        });
+        let reader = Reader::new(shared.clone(), port);
+        Self { shared, reader, told: Seq::ZERO, ended: false, trips, ties }
     }
 
     pub(super) fn told(&self) -> Seq {
@@ -129,6 +134,7 @@ impl<T: Send + 'static> Look<T> {
             let more = reader.take_batch_up_to(max - taken, until, |seq, value| {
                 if let Some(ties) = ties {
                     ties.publish(seq.get() - 1);
+                    ties.find(seq.get());
                 }
                 *told = seq;
                 f(seq, value);
@@ -176,6 +182,7 @@ impl<T: Send + 'static> Look<T> {
             // Everything before it is handled; also what was passed over on the way.
             let passed = self.reader.passed();
             ties.publish(next.map_or(passed, |next| next - 1));
+            ties.find(next.unwrap_or(0));
         }
         next
     }
@@ -280,7 +287,8 @@ impl<T: Send + 'static> Look<T> {
             // What holds up a message may be another forwarder's silence, to whomever it forwards.
             return For::Event;
         }
-        For::Message { pace: self.reader.pace() }
+        let is_alone = self.reader.is_brisk() && self.trips.is_some();
+        For::Message { pace: self.reader.pace(), at_once: !is_alone }
     }
 
     /// A wait has ended: it stands in nobody's list any more.
@@ -305,6 +313,7 @@ impl<T: Send + 'static> Look<T> {
             Step::Look => find(self),
             Step::Arm => {
                 self.reader.ask_for_attention();
+                self.shared.tell_closers();
                 None
             }
         };

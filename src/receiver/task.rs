@@ -81,6 +81,9 @@ impl<T: Send + 'static> Receiver<T> {
         let mut doze = Doze::default();
         poll_fn(move |cx| {
             let Self { shared, port, look, .. } = self;
+            if let Some(found) = look.for_event() {
+                return Poll::Ready(finish(Ok(found)).map_err(|_| RecvError));
+            }
             let parker = port.inbox.parker();
             let end = |step| look.step(step, Look::for_event);
             let found = ready!(shared.poll(&mut doze, parker, cx, For::Event, end));
@@ -91,7 +94,7 @@ impl<T: Send + 'static> Receiver<T> {
     fn poll_message(
         &mut self,
         doze: &mut Doze,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(Seq, T), RecvError>> {
         loop {
             if let Some(message) = self.look.take_of_run() {
@@ -107,7 +110,7 @@ impl<T: Send + 'static> Receiver<T> {
     fn poll_run(
         &mut self,
         doze: &mut Doze,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Result<(), RecvTimeoutError>> {
         if self.look.go_on() {
             doze.end();

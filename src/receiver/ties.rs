@@ -13,6 +13,7 @@ use super::{Receiver, finish};
 use crate::clock::Seq;
 use crate::drive::{For, Shared, Step};
 use crate::error::{BehindError, RecvError, RecvTimeoutError};
+use crate::inbox::Inbox;
 use crate::park::Parker;
 use crate::progress::{Progress, Tracker, Watching};
 use crate::sync::Arc;
@@ -25,6 +26,10 @@ pub(super) struct Ties {
     tracker: Option<Arc<Tracker>>,
     /// What was published there last.
     published: u64,
+    /// Whether it tells there what it has found, too: for reports, with timestamps.
+    tells_next: bool,
+    /// What it told last.
+    next: u64,
     /// Those whom it never overtakes.
     ahead: Option<Progress>,
     /// How far they have come, as of the last look at them. Too low at worst.
@@ -36,6 +41,13 @@ pub(super) struct Ties {
 }
 
 impl Ties {
+    /// Of a receiver of an engine with timestamps, from its birth on.
+    pub(super) fn timed(inbox: &Arc<Inbox>) -> (Box<Self>, Arc<Tracker>) {
+        let tracker = Tracker::new(inbox.clone(), 0);
+        let ties = Self { tracker: Some(tracker.clone()), tells_next: true, ..Self::default() };
+        (Box::new(ties), tracker)
+    }
+
     /// Everything up to here is handled.
     pub(super) fn publish(&mut self, seq: u64) {
         if let Some(tracker) = &self.tracker
@@ -43,6 +55,17 @@ impl Ties {
         {
             self.published = seq;
             tracker.publish(seq);
+        }
+    }
+
+    /// The message with this number is next, or there is none (0).
+    pub(super) fn find(&mut self, next: u64) {
+        if self.tells_next
+            && next != self.next
+            && let Some(tracker) = &self.tracker
+        {
+            self.next = next;
+            tracker.found(next);
         }
     }
 
@@ -125,7 +148,9 @@ impl<T: Send + 'static> Receiver<T> {
         let tracker = ties.tracker.get_or_insert_with(|| {
             // What it was told last it has still in its hands.
             ties.published = told.get().saturating_sub(1);
-            Tracker::new(port.inbox.clone(), ties.published)
+            let tracker = Tracker::new(port.inbox.clone(), ties.published);
+            port.track(&tracker);
+            tracker
         });
         Progress::of(shared.clone(), tracker.clone())
     }

@@ -181,6 +181,21 @@ impl<T> Producer<T> {
         values.split_off(values.len().saturating_sub(count))
     }
 
+    /// When the engine was closed: takes back those of the `count` published last that will never have a number, in
+    /// order.
+    pub(crate) fn take_unnumbered(&mut self, count: usize) -> Vec<T> {
+        self.close();
+        let from = self.tail.saturating_sub(count as u64).max(self.lane.state.numbered_at_last());
+        let end = self.tail;
+        self.tail = from.min(end);
+        // First no longer counted as there, then moved out: nothing in between can panic.
+        self.lane.state.publish(self.tail);
+        // SAFETY: they were published (I1); nobody will hand them out (CLOSED: no pass runs any more), and a
+        // receiver that leaves drains no further than what is numbered (`drain_end`). So they are ours, and the
+        // tail has just been moved before them.
+        (self.tail..end).map(|position| unsafe { self.lane.read(position) }).collect()
+    }
+
     /// When the engine is poisoned: takes back the last value, which is held and will never have a number.
     ///
     /// To be called under HOLD, which then stays for ever: a receiver that leaves drops everything but that value.

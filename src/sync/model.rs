@@ -3,7 +3,7 @@
 use std::sync::Mutex as Plain;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use loom::sync::atomic;
 pub(crate) use loom::thread::yield_now;
@@ -12,6 +12,8 @@ pub(crate) use loom::thread::yield_now;
 pub(crate) const PAUSES: u32 = 0;
 pub(crate) const YIELDS: u32 = 0;
 pub(crate) const TASK_YIELDS: u32 = 0;
+/// Models have no time.
+pub(crate) const GLANCE: Option<Duration> = None;
 pub(crate) const GATHER: u32 = 0;
 /// The short way is short.
 pub(crate) const LOOKS: u32 = 1;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use parking_lot::Mutex;
 pub(crate) use std::hint::spin_loop as pause;
@@ -15,6 +15,9 @@ pub(crate) use std::thread::yield_now as give_way;
 pub(crate) const PAUSES: u32 = 3;
 /// then this many looks with a yield between them. More threads than cores make longer spinning a disaster.
 pub(crate) const YIELDS: u32 = 8;
+
+/// Whoever closes an engine sleeps so long at most before it looks again.
+pub(crate) const GLANCE: Option<Duration> = Some(Duration::from_millis(5));
 
 /// A task asks so often to be polled again before it leaves its waker.
 pub(crate) const TASK_YIELDS: u32 = 3;

@@ -1,6 +1,6 @@
-//! Ours: an engine of its own for each run, driven by whoever waits.
+//! Ours: an engine of its own for each run, driven by whoever waits or by a thread.
 
-use mainspring::{Address, Broadcaster, Engine, Event, GroupTarget, Merge, Outbox, Target};
+use mainspring::{Address, Broadcaster, Drive, Engine, Event, GroupTarget, Merge, Outbox, Target};
 
 use super::{
     Choice, Closed, Confluence, Contender, Fan, Inlet, Kind, MEMBERS, Merged, Receiver, Router,
@@ -8,8 +8,9 @@ use super::{
 };
 use crate::failure::Failure;
 use crate::message::{Message, Other};
+use crate::scenario::Load;
 
-pub(crate) struct Mainspring(Engine);
+pub(crate) struct Mainspring(pub(super) Engine);
 
 impl Contender for Mainspring {
     type Address<T: Message> = Address<T>;
@@ -19,6 +20,11 @@ impl Contender for Mainspring {
 
     fn open(capacity: usize) -> Result<Self, Failure> {
         Engine::builder().capacity(capacity).build().map(Self).map_err(set_up)
+    }
+
+    fn set_up(load: &Load) -> Result<Self, Failure> {
+        let drive = load.thread.map_or(Drive::Callers, Drive::thread);
+        Engine::builder().capacity(load.capacity).drive(drive).build().map(Self).map_err(set_up)
     }
 
     fn receiver<T: Message>(&self, kind: Kind) -> Inlet<Self, T> {
@@ -70,6 +76,11 @@ impl Contender for Mainspring {
         let parts = [to_first, to_second].map(Merge::from).into_iter().chain(others);
         let receiver = Merge::new(parts).map_err(set_up)?;
         Ok(Merged { one: [first, second], other: [third, fourth].map(ToOther), receiver })
+    }
+
+    fn clock(&self) -> Result<impl Fn() -> u64 + Send + 'static, Failure> {
+        let clock = self.0.clock();
+        Ok(move || clock.now().get())
     }
 
     fn settle(&self) {

@@ -26,7 +26,7 @@ impl<const BY_REF: bool> Topology for Broadcast<BY_REF> {
     };
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let (author, members) = contender.broadcast::<T>(Shape::Star)?;
         let values = values(0, load.share(1));
         let due = Due::from::<T>(std::iter::once(values.clone()));

@@ -30,7 +30,7 @@ impl<const BY_KEY: bool> Topology for Chosen<BY_KEY> {
     const BATCHES: &'static [usize] = &[1];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let choice = if BY_KEY { Choice::ByKey } else { Choice::ByTurn };
         let (mut author, members) = contender.choose::<T>(choice)?;
         let (warm_up, values) = (values(1, WARM_UPS), values(0, load.share(1)));

@@ -44,7 +44,7 @@ impl Topology for Churn {
     const SETTINGS: &'static [&'static str] = &[ALONE, "spinning", "churning"];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let (address, mut receiver) = contender.receiver::<T>(Kind::Lone)?;
         let sender = contender.sender(&address)?;
         let values = values(0, load.share(1));

@@ -18,7 +18,7 @@ impl<const PAIRS: usize> Topology for ManyToMany<PAIRS> {
     const WHO: &'static [Who] = &Who::PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let mut crew = Crew::new(2 * PAIRS, load.settle);
         let mut messages = 0;
         for author in 0..PAIRS {

@@ -20,7 +20,7 @@ pub(crate) struct ManyToManyRandom<const SIDES: usize>;
 
 impl<const SIDES: usize> Topology for ManyToManyRandom<SIDES> {
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let channels = (0..SIDES).map(|_| contender.receiver::<T>(Kind::Shared));
         let channels = channels.collect::<Result<Vec<_>, _>>()?;
         let (addresses, receivers): (Vec<_>, Vec<_>) = channels.into_iter().unzip();

@@ -14,10 +14,11 @@ use crate::message::Message;
 pub(crate) struct ManyToOne<const SENDERS: usize>;
 
 impl<const SENDERS: usize> Topology for ManyToOne<SENDERS> {
-    const WHO: &'static [Who] = &[Who::Mainspring, Who::Crossbeam, Who::Disruptor];
+    const WHO: &'static [Who] =
+        &[Who::Mainspring, Who::Thread, Who::Yield, Who::Crossbeam, Who::Disruptor];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let inlet = contender.receiver::<T>(Kind::Shared)?;
         Ok(vec![flow::stream(&contender, inlet, SENDERS, load)?])
     }

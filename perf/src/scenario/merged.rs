@@ -25,7 +25,7 @@ impl Topology for Merged {
     const PAYLOADS: &'static [Payload] = &[Payload::Word];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let against::Merged { one, other, receiver } = contender.merge::<T>()?;
         let mut authors = (0..AUTHORS).map(|author| values(author, load.share(AUTHORS)));
         let due = Due::from::<T>(authors.clone());

@@ -12,10 +12,10 @@ use crate::message::Message;
 pub(crate) struct OneToOne;
 
 impl Topology for OneToOne {
-    const WHO: &'static [Who] = &Who::PAIRS;
+    const WHO: &'static [Who] = &Who::DRIVEN_PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let inlet = contender.receiver::<T>(Kind::Lone)?;
         Ok(vec![flow::stream(&contender, inlet, 1, load)?])
     }

@@ -27,7 +27,7 @@ impl Topology for ParkedNeighbours {
     const SETTINGS: &'static [&'static str] = &[ALONE, "beside 1", "beside 256"];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let inlet = contender.receiver::<T>(Kind::Lone)?;
         let mut sleepers = Bystanders::new();
         let mut idle = Vec::new();

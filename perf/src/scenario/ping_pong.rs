@@ -14,7 +14,7 @@ use crate::message::Message;
 pub(crate) struct PingPong;
 
 impl Topology for PingPong {
-    const WHO: &'static [Who] = &Who::PAIRS;
+    const WHO: &'static [Who] = &Who::DRIVEN_PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         trips::trips::<C, T, _>(load, |receiver| receiver)

@@ -36,7 +36,7 @@ impl Topology for PingPongParked {
     const BATCHES: &'static [usize] = &[1];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let (there, mut at_there) = contender.receiver::<T>(Kind::Lone)?;
         let (here, mut at_here) = contender.receiver::<T>(Kind::Lone)?;
         let (mut ping, mut pong) = (contender.sender(&there)?, contender.sender(&here)?);

@@ -20,7 +20,7 @@ impl Topology for SameThread {
     const WHO: &'static [Who] = &Who::PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let (address, mut receiver) = contender.receiver::<T>(Kind::Lone)?;
         let mut sender = contender.sender(&address)?;
         let values = values(0, load.share(1));

@@ -26,7 +26,7 @@ impl Topology for SlowReceiver {
     const SETTINGS: &'static [&'static str] = &[ALONE, "beside stuck"];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let inlet = contender.receiver::<T>(Kind::Lone)?;
         let mut stuck = Bystanders::new();
         let mut slow = None;

@@ -42,7 +42,7 @@ impl Topology for Pipeline {
 }
 
 fn run<C: Contender, T: Message>(shape: Shape, load: &Load) -> Result<Vec<Figure>, Failure> {
-    let contender = C::open(load.capacity)?;
+    let contender = C::set_up(load)?;
     let (author, members) = contender.broadcast::<T>(shape)?;
     let values = values(0, load.share(1));
     let mut due = Due::from::<T>(std::iter::once(values.clone()));

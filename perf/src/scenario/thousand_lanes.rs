@@ -27,7 +27,7 @@ impl Topology for ThousandLanes {
     const SETTINGS: &'static [&'static str] = &[ALONE, "beside 9992"];
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::open(load.capacity)?;
+        let contender = C::set_up(load)?;
         let inlet = contender.receiver::<T>(Kind::Shared)?;
         let (mut lanes, mut others) = (Vec::new(), Vec::new());
         if load.setting == 1 {

@@ -19,7 +19,7 @@ pub(super) fn trips<C: Contender, T: Message, R: Receiver<T>>(
     load: &Load,
     form: impl Fn(C::Receiver<T>) -> R,
 ) -> Result<Vec<Figure>, Failure> {
-    let contender = C::open(load.capacity)?;
+    let contender = C::set_up(load)?;
     let (there, at_there) = contender.receiver::<T>(Kind::Lone)?;
     let (here, at_here) = contender.receiver::<T>(Kind::Lone)?;
     let (mut ping, mut pong) = (contender.sender(&there)?, contender.sender(&here)?);

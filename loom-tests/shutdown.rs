@@ -1,0 +1,209 @@
+//! An engine is closed while its ends are at work; and the queue of a shared sender, which others move on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use loom::thread;
+use mainspring::{Closing, Engine, Receiver, RecvError};
+
+use crate::harness::{Model, reach};
+use crate::promises::engine;
+
+pub const MODELS: &[Model] = &[
+    Model {
+        name: "a_send_beside_a_close_is_counted_or_refused",
+        preemptions: 2,
+        executions_min: 500,
+        reaches: &["left", "refused"],
+        body: a_send_beside_a_close_is_counted_or_refused,
+    },
+    Model {
+        name: "a_send_beside_a_close_and_a_leaving_receiver",
+        preemptions: 1,
+        executions_min: 500,
+        reaches: &["sent", "refused"],
+        body: a_send_beside_a_close_and_a_leaving_receiver,
+    },
+    Model {
+        name: "a_stamping_sender_beside_a_close",
+        preemptions: 2,
+        executions_min: 50000,
+        reaches: &["numbered", "refused"],
+        body: a_stamping_sender_beside_a_close,
+    },
+    Model {
+        name: "a_full_sender_hears_of_a_close",
+        preemptions: 2,
+        executions_min: 200,
+        reaches: &[],
+        body: a_full_sender_hears_of_a_close,
+    },
+    Model {
+        name: "who_closes_hears_of_a_receiver_that_has_all",
+        preemptions: 2,
+        executions_min: 20000,
+        reaches: &[],
+        body: who_closes_hears_of_a_receiver_that_has_all,
+    },
+    Model {
+        name: "what_waits_for_a_shared_lane_goes_on",
+        preemptions: 2,
+        executions_min: 5000,
+        reaches: &[],
+        body: what_waits_for_a_shared_lane_goes_on,
+    },
+    Model {
+        name: "a_number_behind_a_full_inbox_opens_a_shared_lane",
+        preemptions: 2,
+        executions_min: 50000,
+        reaches: &[],
+        body: a_number_behind_a_full_inbox_opens_a_shared_lane,
+    },
+];
+
+const LONG: Duration = Duration::from_secs(1_000_000);
+
+/// Counts its end.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn left_in(report: &Closing) -> u64 {
+    report.left.iter().map(|left| left.unread + left.unnumbered).sum()
+}
+
+fn a_send_beside_a_close_is_counted_or_refused() {
+    let engine = engine(2, 2);
+    let (mut tx, rx) = engine.channel();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let value = Counted(dropped.clone());
+    let author = thread::spawn(move || match tx.send(value) {
+        Ok(()) => 1,
+        Err(error) => {
+            reach("refused");
+            drop(error.into_inner());
+            0
+        }
+    });
+    let report = engine.close(Duration::ZERO);
+    let sent = author.join().unwrap();
+    // One that its author is being given back may be counted, too.
+    assert!(left_in(&report) >= sent);
+    if sent == 1 {
+        reach("left");
+    }
+    drop((rx, engine));
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+fn a_send_beside_a_close_and_a_leaving_receiver() {
+    let engine = engine(2, 2);
+    let (mut tx, rx) = engine.channel();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let value = Counted(dropped.clone());
+    let author = thread::spawn(move || {
+        match tx.send(value) {
+            Ok(()) => reach("sent"),
+            Err(error) => {
+                reach("refused");
+                drop(error.into_inner());
+            }
+        }
+        // Loom knows nothing of what the last owner of an `Arc` acquires: so that is whoever joins.
+        tx
+    });
+    let receiver = thread::spawn(move || drop::<Receiver<Counted>>(rx));
+    engine.close(Duration::ZERO).is_clean();
+    let tx = author.join().unwrap();
+    receiver.join().unwrap();
+    drop((tx, engine));
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+fn a_stamping_sender_beside_a_close() {
+    let engine = engine(2, 2);
+    let (mut tx, rx) = engine.channel();
+    let author = thread::spawn(move || match tx.send_stamped(7) {
+        Ok(seq) => {
+            assert_eq!(seq.get(), 1);
+            reach("numbered");
+            1
+        }
+        Err(error) => {
+            assert_eq!(error.into_inner(), 7);
+            reach("refused");
+            0
+        }
+    });
+    let report = engine.close(Duration::ZERO);
+    let numbered = author.join().unwrap();
+    assert_eq!(report.clock.get(), numbered);
+    drop(rx);
+}
+
+fn a_full_sender_hears_of_a_close() {
+    let engine = engine(1, 1);
+    let (mut tx, rx) = engine.channel();
+    tx.send(0).unwrap();
+    let author = thread::spawn(move || tx.send(1).unwrap_err().into_inner());
+    let report = engine.close(Duration::ZERO);
+    assert_eq!(author.join().unwrap(), 1);
+    assert_eq!(left_in(&report), 1);
+    drop(rx);
+}
+
+fn who_closes_hears_of_a_receiver_that_has_all() {
+    let engine: Engine = engine(2, 2);
+    let (mut tx, mut rx) = engine.channel();
+    tx.send(0).unwrap();
+    let receiver = thread::spawn(move || {
+        assert_eq!(rx.recv().unwrap().1, 0);
+        assert_eq!(rx.recv(), Err(RecvError));
+    });
+    assert!(engine.close(LONG).is_clean());
+    receiver.join().unwrap();
+    drop(tx);
+}
+
+/// The second waits in the queue; the receiver moves it on.
+fn what_waits_for_a_shared_lane_goes_on() {
+    let engine = engine(1, 1);
+    let (tx, mut rx) = engine.channel();
+    let shared = tx.into_shared();
+    let author = thread::spawn(move || {
+        shared.send(0).unwrap();
+        shared.send(1).unwrap();
+        shared
+    });
+    assert_eq!(rx.recv().unwrap().1, 0);
+    assert_eq!(rx.recv().unwrap().1, 1);
+    drop(author.join().unwrap());
+}
+
+/// The number comes when the receiver makes room for it; the message behind it waits for that.
+fn a_number_behind_a_full_inbox_opens_a_shared_lane() {
+    let engine = engine(2, 1);
+    let (mut tx, mut rx) = engine.channel();
+    let shared = tx.clone().into_shared();
+    tx.send(0).unwrap();
+    let author = thread::spawn(move || {
+        let seq = shared.send_stamped(1).unwrap();
+        shared.send(2).unwrap();
+        (seq, shared)
+    });
+    let (mut sum, mut numbered) = (0, 0);
+    for _ in 0..3 {
+        let (seq, value) = rx.recv().unwrap();
+        sum += value;
+        numbered = if value == 1 { seq.get() } else { numbered };
+    }
+    assert_eq!(sum, 3);
+    let (seq, shared) = author.join().unwrap();
+    assert_eq!(seq.get(), numbered);
+    drop((shared, tx));
+}

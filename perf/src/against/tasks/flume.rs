@@ -1,0 +1,41 @@
+//! flume: one kind of channel for threads and tasks, with any number of receivers.
+
+use flume::{Receiver, Sender, bounded};
+
+use super::{TaskContender, TaskReceiver, TaskSender};
+use crate::against::Closed;
+use crate::failure::Failure;
+use crate::message::Message;
+use crate::scenario::Load;
+
+pub(crate) struct Flume {
+    capacity: usize,
+}
+
+impl TaskContender for Flume {
+    type Sender<T: Message> = Sender<T>;
+    type Receiver<T: Message> = Receiver<T>;
+
+    fn set_up(load: &Load) -> Result<Self, Failure> {
+        Ok(Self { capacity: load.capacity })
+    }
+
+    fn channel<T: Message>(&self, senders: usize) -> (Vec<Sender<T>>, Receiver<T>) {
+        let (sender, receiver) = bounded(self.capacity);
+        (vec![sender; senders], receiver)
+    }
+}
+
+impl<T: Message> TaskSender<T> for Sender<T> {
+    #[inline]
+    async fn send(&mut self, value: T) -> Result<(), Closed> {
+        self.send_async(value).await.map_err(|_| Closed)
+    }
+}
+
+impl<T: Message> TaskReceiver<T> for Receiver<T> {
+    #[inline]
+    async fn recv(&mut self) -> Result<T, Closed> {
+        self.recv_async().await.map_err(|_| Closed)
+    }
+}
