@@ -40,6 +40,8 @@ mod short;
 #[cfg(loom)]
 mod shutdown;
 #[cfg(loom)]
+mod tasks;
+#[cfg(loom)]
 mod waiting;
 #[cfg(loom)]
 mod weaken;
@@ -52,6 +54,7 @@ fn main() -> std::process::ExitCode {
         short::MODELS,
         heat::MODELS,
         waiting::MODELS,
+        tasks::MODELS,
         closing::MODELS,
         groups::MODELS,
         progress::MODELS,

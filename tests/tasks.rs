@@ -19,6 +19,8 @@ mod forms;
 mod many;
 #[path = "tasks/mixed.rs"]
 mod mixed;
+#[path = "tasks/storm.rs"]
+mod storm;
 mod support;
 #[path = "tasks/wakers.rs"]
 mod wakers;
@@ -31,6 +33,7 @@ use mainspring::{
 fn is_send<T: Send>(_: &T) {}
 fn is_sync<T: Sync>(_: &T) {}
 fn is_unpin<T: Unpin>(_: &T) {}
+fn is_send_and_unpin<T: Send + Unpin>(_: &T) {}
 
 /// A value that is sent, but never shared.
 type Unshared = std::cell::Cell<u8>;
@@ -41,10 +44,10 @@ type Unshared = std::cell::Cell<u8>;
 fn futures_are_send_and_unpin() {
     fn of_a_sender(tx: &mut Sender<Unshared>, all: &mut Broadcaster<u8>) {
         let sending = tx.send_async(Unshared::new(1));
-        (is_send(&sending), is_unpin(&sending));
+        is_send_and_unpin(&sending);
         drop(sending);
         let stamping = tx.send_stamped_async(Unshared::new(1));
-        (is_send(&stamping), is_unpin(&stamping));
+        is_send_and_unpin(&stamping);
         drop(stamping);
         is_send(&all.send_async(1));
         is_unpin(&all.send_stamped_async(1));
@@ -55,7 +58,7 @@ fn futures_are_send_and_unpin() {
         is_send(&rx.recv_event_async());
         is_unpin(&rx.recv_event_async());
         let batch = rx.recv_batch_async(1, |_, _| ());
-        (is_send(&batch), is_unpin(&batch));
+        is_send_and_unpin(&batch);
         drop(batch);
         is_unpin(rx);
     }
@@ -65,14 +68,16 @@ fn futures_are_send_and_unpin() {
         is_send(&rx.recv_event_async());
         is_unpin(&rx.recv_event_async());
         let batch = rx.recv_batch_async(1, |_, _| ());
-        (is_send(&batch), is_unpin(&batch));
+        is_send_and_unpin(&batch);
         drop(batch);
         is_unpin(rx);
     }
     fn of_numbers(clock: &Clock, progress: &Progress) {
         let (reached, handled) = (clock.reached(Seq::new(1)), progress.reached(Seq::new(1)));
-        (is_send(&reached), is_sync(&reached), is_unpin(&reached));
-        (is_send(&handled), is_sync(&handled), is_unpin(&handled));
+        is_send_and_unpin(&reached);
+        is_sync(&reached);
+        is_send_and_unpin(&handled);
+        is_sync(&handled);
         // They borrow nothing.
         let kept: Box<dyn Send + 'static> = Box::new((reached, handled));
         drop(kept);

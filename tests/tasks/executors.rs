@@ -94,7 +94,7 @@ struct Queued {
     job: Mutex<Option<Job>>,
     is_queued: AtomicBool,
     polls: AtomicUsize,
-    to: Sender<Option<Arc<Queued>>>,
+    to: Sender<Option<Arc<Self>>>,
     changing: bool,
 }
 
@@ -316,8 +316,10 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Hooked<F> {
     }
 }
 
+pub(crate) type Counter = Hooked<fn()>;
+
 /// A waker that only counts, and its counter.
-pub(crate) fn counter() -> (Waker, Arc<Hooked<fn()>>) {
-    let hooked: Arc<Hooked<fn()>> = Hooked::new(|| {});
+pub(crate) fn counter() -> (Waker, Arc<Counter>) {
+    let hooked: Arc<Counter> = Hooked::new(|| {});
     (Waker::from(hooked.clone()), hooked)
 }

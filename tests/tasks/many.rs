@@ -81,6 +81,31 @@ fn clock_waiters() {
     });
 }
 
+/// Goal: who waits for a number far away hears of it although others, lower ones, came before, and nobody drives but
+/// the sender, who is asked to. Method: the receiver does nothing; a sleeper, then two; plain sends.
+#[test]
+fn a_number_after_others_is_heard() {
+    to_the_end(|| {
+        let engine = Engine::new();
+        let (mut tx, _busy) = engine.channel::<u64>();
+        let clock = engine.clock();
+        for sleepers in 1..=2 {
+            let now = clock.now().get();
+            let (waker, count) = counter();
+            let (mut near, mut far) =
+                (clock.reached(Seq::new(now + 20)), clock.reached(Seq::new(now + 60)));
+            for _ in 0..5 {
+                assert!(poll_once(&mut far, &waker).is_pending());
+                assert!(sleepers == 1 || poll_once(&mut near, &waker).is_pending());
+            }
+            let before = count.count();
+            (0..60).for_each(|n| tx.send(n).unwrap());
+            assert_eq!(count.count() - before, sleepers);
+            assert!(poll_once(&mut far, &waker).is_ready());
+        }
+    });
+}
+
 /// Goal: the same of a receiver's progress, while the clock is far ahead, or moves on with it; and by tasks in an
 /// executor. Method: as above; a thread handles one message after the other.
 #[test]

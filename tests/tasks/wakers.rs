@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::task::{Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 
-use mainspring::{Drive, Engine, Receiver, Sender, Seq, parts};
+use mainspring::{Drive, Engine, Receiver, Sender, Seq, WaitError, parts};
 use parking_lot::Mutex;
 
 use crate::executors::{Hooked, counter, poll_once};
@@ -130,8 +130,8 @@ fn a_waker_may_use_the_engine() {
                     assert!(poll_once(&mut message, &wakers[0]).is_pending());
                     is_sending = is_sending && poll_once(&mut sending, &wakers[1]).is_pending();
                     assert!(poll_once(&mut far, &wakers[2]).is_pending());
-                    let _ = poll_once(&mut near, &wakers[3]);
-                    let _ = poll_once(&mut handled, &wakers[4]);
+                    assert_ne!(poll_once(&mut near, &wakers[3]), Poll::Ready(Err(WaitError)));
+                    assert_ne!(poll_once(&mut handled, &wakers[4]), Poll::Ready(Err(WaitError)));
                 }
                 let before = woken[0].load(SeqCst);
                 tx.send(round).unwrap();
