@@ -70,7 +70,7 @@ impl Ties {
     }
 
     /// Its receiver is dropped, and holds up nobody any more.
-    pub(super) fn leave(&mut self, clock: u64) {
+    pub(super) fn leave(&self, clock: u64) {
         if let Some(tracker) = &self.tracker {
             tracker.leave(clock);
         }
