@@ -186,9 +186,11 @@ impl Left {
         if *lag > 0 {
             add(index);
         }
-        for LaneStats { held_up, outbox, .. } in lanes.iter().filter(|lane| lane.unnumbered > 0) {
+        for lane in lanes.iter().filter(|lane| lane.unnumbered > 0) {
+            let LaneStats { held_up, held_by, outbox, .. } = lane;
+            let of_outbox = || outbox.and_then(|outbox| stats.outboxes[outbox].held_by);
             let holder = match held_up {
-                Some(HeldUp::Behind) => outbox.and_then(|outbox| stats.outboxes[outbox].held_by),
+                Some(HeldUp::Behind) => held_by.or_else(of_outbox),
                 _ => Some(index),
             };
             holder.into_iter().for_each(&mut add);
