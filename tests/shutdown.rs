@@ -2,6 +2,10 @@
 
 #![cfg(not(loom))]
 
+#[path = "shutdown/blocked.rs"]
+mod blocked;
+#[path = "shutdown/pipelines.rs"]
+mod pipelines;
 mod support;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use super::look::Look;
 use super::{Event, Receiver, finish};
 use crate::clock::Seq;
-use crate::drive::{Doze, For};
+use crate::drive::Doze;
 use crate::error::{RecvError, RecvTimeoutError};
 
 impl<T: Send + 'static> Receiver<T> {
@@ -81,9 +81,9 @@ impl<T: Send + 'static> Receiver<T> {
         let mut doze = Doze::default();
         poll_fn(move |cx| {
             let Self { shared, port, look, .. } = self;
-            let parker = port.inbox.parker();
+            let (what, parker) = (look.kind_of_event_wait(), port.inbox.parker());
             let end = |step| look.step(step, Look::for_event);
-            let found = ready!(shared.poll(&mut doze, parker, cx, For::Event, end));
+            let found = ready!(shared.poll(&mut doze, parker, cx, what, end));
             Poll::Ready(finish(look.end_wait(found)).map_err(|_| RecvError))
         })
     }
