@@ -9,8 +9,9 @@
 //!
 //! *Who publishes at that moment.* An author loads its attention after each publication. If it finds CLOSING, the
 //! message counts as sent: it is drained with the others, or reported as left. If it finds CLOSED, it takes the
-//! message back, since nobody will give it a number any more ([`lane`](crate::lane)). So nothing is lost without a
-//! word.
+//! message back, since nobody will give it a number any more ([`lane`](crate::lane)). The report is made between these
+//! two: when every author is told CLOSED, and before any receiver, which would leave, and take with it what was
+//! published after the last pass. So nothing is lost without a word.
 //!
 //! *Who waits for the drain* is told when a receiver goes to sleep or leaves. One that never asks for more when it has
 //! the last message tells nobody, so this looks again every few milliseconds, too: to tell at each message would cost
@@ -20,7 +21,6 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Seq;
-use crate::dispatcher::End;
 use crate::drive::Shared;
 use crate::lane::LaneState;
 use crate::park::{Deadline, Parker};
@@ -106,10 +106,8 @@ pub(crate) fn close(shared: &Shared, within: Duration) -> Closing {
     let deadline = Deadline::after(within);
     stop_authors(shared);
     drain(shared, deadline);
-    shared.end(End::Closed);
-    // Pairs with the light barrier of each author: what it has published is counted now, or it sees CLOSED.
-    heavy!("close.closed.heavy");
-    let report = report(&Stats::of(shared));
+    let report = shared.close(|| report(&Stats::beside_the_dispatcher(shared)));
+    let report = report.unwrap_or_else(|| self::report(&Stats::of(shared)));
     trace::closed(report.clock, report.left.len());
     report
 }

@@ -291,6 +291,6 @@ pub mod parts {
 
     /// As if a pass had panicked.
     pub fn poison(engine: &Engine) {
-        engine.shared.end(crate::dispatcher::End::Panic);
+        engine.shared.poison();
     }
 }

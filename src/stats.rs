@@ -166,6 +166,15 @@ pub enum HeldUp {
 
 impl Stats {
     pub(crate) fn of(shared: &Shared) -> Self {
+        Self::count(shared, true)
+    }
+
+    /// For whoever holds the dispatcher: without what that alone knows.
+    pub(crate) fn beside_the_dispatcher(shared: &Shared) -> Self {
+        Self::count(shared, false)
+    }
+
+    fn count(shared: &Shared, asks: bool) -> Self {
         let rings = shared.rings.all();
         let outbox = |ring: &OrderRing| rings.iter().position(|known| std::ptr::eq(&**known, ring));
         let ports = shared.ports.all();
@@ -201,11 +210,13 @@ impl Stats {
             .collect();
         // The room for it is made before the dispatcher is held.
         let mut history = shared.began().map(|_| History::new());
-        let (passes, short_ways) = ask(shared, |core| {
-            core.copy_history(history.as_mut());
-            core.turns()
-        })
-        .unwrap_or_default();
+        let mut turns = || {
+            ask(shared, |core| {
+                core.copy_history(history.as_mut());
+                core.turns()
+            })
+        };
+        let (passes, short_ways) = if asks { turns() } else { None }.unwrap_or_default();
         let (clock, at) = shared.board().clock.read();
         let numbered = clock - shared.start;
         let clock_age = shared.age_of(at).filter(|_| at > 0);

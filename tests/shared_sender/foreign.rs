@@ -69,7 +69,8 @@ fn what_a_refused_send_drops_may_use_the_sender() {
         place.set(shared.clone()).ok();
         first.send(Parcel::plain()).unwrap();
         engine.pass();
-        shared.send(sends_at_its_end(&place, &refused)).unwrap(); // the inbox is full: it gets no number
+        // The inbox is full: it gets no number.
+        shared.send(sends_at_its_end(&place, &refused)).unwrap();
         let report = engine.close(Duration::ZERO);
         assert_eq!(report.left[0].unnumbered, 1);
         drop(rx);
@@ -78,8 +79,8 @@ fn what_a_refused_send_drops_may_use_the_sender() {
     });
 }
 
-/// Goal: a value whose author has gone comes back from a receiver that leaves, and is dropped where no lock is held, and
-/// nobody waits for whoever drops it. Method: its end uses the sender, in all ways that wait.
+/// Goal: a value whose author has gone comes back from a receiver that leaves, and is dropped where no lock is held;
+/// whoever drops it is waited for by nobody. Method: its end uses the sender, in all ways that wait.
 #[test]
 fn what_nobody_takes_back_may_use_the_sender() {
     to_the_end(|| {

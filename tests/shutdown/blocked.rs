@@ -111,8 +111,8 @@ fn send_until_refused(
     }
 }
 
-/// Goal: an author that waits, in any way, is refused when the engine is closed, at the latest when the time is up; what
-/// is counted as sent is received or reported, and each value is dropped. Method: all ways at once, small rings, a
+/// Goal: an author that waits, in any way, is refused when the engine is closed, at the latest when the time is up.
+/// What counts as sent is received or reported, and each value is dropped. Method: all ways at once, small rings, a
 /// receiver that reads nothing, or reads only while the engine is being closed.
 #[test]
 fn authors_that_wait_are_told() {
