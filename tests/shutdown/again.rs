@@ -8,7 +8,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use mainspring::{Drive, Engine, Idle, RecvError};
+use mainspring::{Drive, Engine, Idle, RecvError, parts};
 
 use crate::LONG;
 use crate::support::to_the_end;
@@ -203,13 +203,17 @@ fn several_may_close_at_once() {
     }
 }
 
-/// Goal: an engine that was closed keeps nothing of those who join and leave later. Method: wakers in their parkers,
-/// and values in their lanes, are gone when they are.
+/// Goal: an engine that was closed, or poisoned, keeps nothing of those who join and leave later. Method: their values
+/// are gone, and nothing is listed for a pass that never comes.
 #[test]
 fn who_joins_later_leaves_nothing_behind() {
-    for (place, engine) in engines() {
+    for (nth, (place, engine)) in engines().chain(engines()).enumerate() {
         drop(place);
-        assert!(engine.close(LONG).is_clean());
+        if nth < 3 {
+            assert!(engine.close(LONG).is_clean());
+        } else {
+            parts::poison(&engine);
+        }
         let token = Arc::new(());
         let group = engine.group::<Arc<()>>();
         for _ in 0..100 {
@@ -228,5 +232,6 @@ fn who_joins_later_leaves_nothing_behind() {
             assert!(out.send_next(to, token.clone()).is_err());
         }
         assert_eq!(Arc::strong_count(&token), 1);
+        assert_eq!(parts::listed(&engine), 0);
     }
 }
