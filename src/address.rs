@@ -290,8 +290,8 @@ impl<T: Send + 'static> Census for Port<T> {
             let lane = &inlet.lane;
             let of = lane.order().map(|(ring, _)| &**ring);
             let (stalls, waits_for) = lane.state().stalls.read();
-            let waits = waits_for.map(|port| Some(port) == self.port());
-            stats.add(inlet.counts(), stalls, waits, lane.capacity(), of.and_then(outbox));
+            let waits_for = waits_for.map(|port| (port, Some(port) == self.port()));
+            stats.add(inlet.counts(), stalls, waits_for, lane.capacity(), of.and_then(outbox));
         }
         Some((stats, oldest))
     }

@@ -149,14 +149,16 @@ impl<T: Send + 'static> Author<T> {
             Some(Settled::Numbered(number)) => {
                 if producer.state().is_gone() {
                     // What the leaving receiver left alone.
-                    unread = producer.take_back(1);
+                    let last = producer.take_back(1, &mut unread);
+                    unread.extend(last);
                     producer.close();
                 }
                 Ok(number)
             }
             Some(Settled::Drained(head)) if head < tail => {
                 producer.close();
-                Err(producer.take_from(head, 1).pop().expect("the head is before the last value"))
+                let last = producer.take_from(head, 1, &mut unread).pop();
+                Err(last.expect("the head is before the last value"))
             }
             // Drained with its number, which the receiver saw before it dropped the value.
             Some(Settled::Drained(_)) => Ok((producer.state().number_of(tail))
@@ -295,6 +297,18 @@ pub(crate) fn heed<T>(
     attention: u32,
     count: usize,
 ) -> Vec<T> {
+    heed_under_lock(shared, producer, attention, count, &mut Vec::new())
+}
+
+/// The same where a lock is held: what is dropped goes to `unread`.
+#[cold]
+pub(crate) fn heed_under_lock<T>(
+    shared: &Shared,
+    producer: &mut Producer<T>,
+    attention: u32,
+    count: usize,
+    unread: &mut Vec<T>,
+) -> Vec<T> {
     if attention & WANT != 0 {
         shared.speak_up(producer.state());
     }
@@ -302,7 +316,7 @@ pub(crate) fn heed<T>(
         return Vec::new();
     }
     let returned = if attention & GONE != 0 {
-        producer.take_back(count)
+        producer.take_back(count, unread)
     } else if attention & CLOSED != 0 {
         producer.take_unnumbered(count)
     } else {

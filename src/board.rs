@@ -99,6 +99,8 @@ pub(crate) struct Topology {
     changes: Mutex<VecDeque<Change>>,
     /// Nobody joins any more. Written under the list's lock.
     shut: AtomicBool,
+    /// No pass applies changes any more, so none is listed. Read and written under the list's lock.
+    over: AtomicBool,
 }
 
 impl Topology {
@@ -125,20 +127,28 @@ impl Topology {
 
     /// Adds a change; how many are listed now. Whoever adds one kicks.
     pub(crate) fn push(&self, change: Change) -> usize {
-        self.list(&mut self.changes.lock(), change)
+        // Before the lock, so that what is not listed is dropped after it.
+        let mut change = Some(change);
+        self.list(&mut self.changes.lock(), &mut change)
     }
 
     /// Adds the joining of a source to a receiver. None if that has closed, which is final.
     pub(crate) fn join(&self, change: Change, to: &Inbox) -> Option<usize> {
+        let mut change = Some(change);
         let mut changes = self.changes.lock();
         if to.is_closed() || self.is_shut() {
             return None;
         }
-        Some(self.list(&mut changes, change))
+        Some(self.list(&mut changes, &mut change))
     }
 
-    /// Under the list's lock.
-    fn list(&self, changes: &mut VecDeque<Change>, change: Change) -> usize {
+    /// Under the list's lock. Takes the change, unless it is too late for any.
+    fn list(&self, changes: &mut VecDeque<Change>, change: &mut Option<Change>) -> usize {
+        // Relaxed: under the list's lock.
+        if self.over.load(Relaxed) {
+            return 0;
+        }
+        let Some(change) = change.take() else { return changes.len() };
         if let Change::Forwarder { given, .. } | Change::GroupForwarder { given, .. } = &change {
             // Relaxed: under the list's lock. No pass promises more before it has applied this change.
             given.state().waive(self.promised.load(Relaxed));
@@ -156,9 +166,11 @@ impl Topology {
         refused: &mut Vec<Membership>,
         make: impl FnOnce(Vec<Membership>) -> Change,
     ) -> usize {
+        let mut change = None;
         let mut changes = self.changes.lock();
         refused.extend(memberships.extract_if(.., |membership| membership.inbox.is_closed()));
-        self.list(&mut changes, make(memberships))
+        change.replace(make(memberships));
+        self.list(&mut changes, &mut change)
     }
 
     /// Promises that a follower settles everything up to `seq`, unless the list has changed since `generation`: a
@@ -178,6 +190,19 @@ impl Topology {
         let mut listed = self.changes.lock();
         std::mem::swap(&mut *listed, changes);
         self.generation()
+    }
+
+    /// Moves the list into `changes`, which is empty, for the last time: from now on none is listed.
+    pub(crate) fn take_last(&self, changes: &mut VecDeque<Change>) {
+        let mut listed = self.changes.lock();
+        // Relaxed: under the list's lock.
+        self.over.store(true, Relaxed);
+        std::mem::swap(&mut *listed, changes);
+    }
+
+    /// How many changes no pass has applied.
+    pub(crate) fn listed(&self) -> usize {
+        self.changes.lock().len()
     }
 
     /// Closes an inbox that has no source left, unless the list has changed since `generation`: a source may have

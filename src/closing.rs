@@ -9,8 +9,9 @@
 //!
 //! *Who publishes at that moment.* An author loads its attention after each publication. If it finds CLOSING, the
 //! message counts as sent: it is drained with the others, or reported as left. If it finds CLOSED, it takes the
-//! message back, since nobody will give it a number any more ([`lane`](crate::lane)). So nothing is lost without a
-//! word.
+//! message back, since nobody will give it a number any more ([`lane`](crate::lane)). The report is made between these
+//! two: when every author is told CLOSED, and before any receiver, which would leave, and take with it what was
+//! published after the last pass. So nothing is lost without a word.
 //!
 //! *Who waits for the drain* is told when a receiver goes to sleep or leaves. One that never asks for more when it has
 //! the last message tells nobody, so this looks again every few milliseconds, too: to tell at each message would cost
@@ -20,7 +21,6 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Seq;
-use crate::dispatcher::End;
 use crate::drive::Shared;
 use crate::lane::LaneState;
 use crate::park::{Deadline, Parker};
@@ -112,11 +112,9 @@ pub(crate) fn close(shared: &Shared, within: Duration) -> Closing {
     let (deadline, before) = (Deadline::after(within), shared.discarded());
     stop_authors(shared);
     drain(shared, deadline);
-    shared.end(End::Closed);
-    // Pairs with the light barrier of each author: what it has published is counted now, or it sees CLOSED.
-    heavy!("close.closed.heavy");
-    let stats = Stats::of(shared);
-    let report = report(&stats, stats.discarded - before);
+    let look = |stats: &Stats| report(stats, stats.discarded - before);
+    let report = shared.close(|| look(&Stats::beside_the_dispatcher(shared)));
+    let report = report.unwrap_or_else(|| look(&Stats::of(shared)));
     trace::closed(report.clock, report.left.len(), report.discarded);
     report
 }
@@ -200,9 +198,11 @@ impl Left {
         if *lag > 0 {
             add(index);
         }
-        for LaneStats { held_up, outbox, .. } in lanes.iter().filter(|lane| lane.unnumbered > 0) {
+        for lane in lanes.iter().filter(|lane| lane.unnumbered > 0) {
+            let LaneStats { held_up, held_by, outbox, .. } = lane;
+            let of_outbox = || outbox.and_then(|outbox| stats.outboxes[outbox].held_by);
             let holder = match held_up {
-                Some(HeldUp::Behind) => outbox.and_then(|outbox| stats.outboxes[outbox].held_by),
+                Some(HeldUp::Behind) => held_by.or_else(of_outbox),
                 _ => Some(index),
             };
             holder.into_iter().for_each(&mut add);

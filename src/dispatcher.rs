@@ -324,7 +324,7 @@ impl Core {
     pub(crate) fn close_all(&mut self, end: End) {
         // A panic may have come while the changes were applied: the rest of the list is known, too.
         let mut listed = VecDeque::new();
-        self.board.topology.take(&mut listed);
+        self.board.topology.take_last(&mut listed);
         for change in self.changes.drain(..).chain(listed) {
             match change {
                 Change::Leave { inbox } => port::poison(&inbox),

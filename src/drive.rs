@@ -372,11 +372,32 @@ impl Shared {
         }
     }
 
-    /// Closes the engine: no pass runs any more. (Or as if one had panicked, for tests of what a bug of ours would do.)
-    pub(crate) fn end(&self, end: End) {
+    /// Closes the engine: no pass runs any more. `report` is asked in between: no author publishes a message any more
+    /// that counts as sent, and no receiver knows of the end yet, and leaves. It must not ask the dispatcher. None if
+    /// the engine was closed before.
+    pub(crate) fn close<R>(&self, report: impl FnOnce() -> R) -> Option<R> {
+        while !self.is_poisoned() {
+            let Some(mut held) = self.core.try_hold() else {
+                sync::yield_now();
+                continue;
+            };
+            let report = self.guarded(&mut held, |held| {
+                held.authors().for_each(LaneState::refuse);
+                // Pairs with the light barrier of each author: what it has published is counted, or it sees CLOSED.
+                heavy!("close.closed.heavy");
+                report()
+            });
+            self.poison_held(&mut held, End::Closed);
+            return Some(report);
+        }
+        None
+    }
+
+    /// As if a pass had panicked, for tests of what a bug of ours would do.
+    pub(crate) fn poison(&self) {
         while !self.is_poisoned() {
             if let Some(mut held) = self.core.try_hold() {
-                self.poison_held(&mut held, end);
+                self.poison_held(&mut held, End::Panic);
             }
             sync::yield_now();
         }

@@ -153,6 +153,9 @@ impl Engine {
     /// `tokio::task::spawn_blocking(move || engine.close(within)).await`. With [`Drive::Manual`] it passes itself.
     /// Closing what is closed reports what is left now.
     ///
+    /// What was handed out can be read still. A receiver that is [behind](crate::Receiver::behind) others goes on
+    /// waiting for them then, until they have handled what they were handed out, or are dropped.
+    ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;

@@ -51,7 +51,6 @@ const DRAINED: u32 = 8;
 const HOLD: u32 = 16;
 /// In `attention`: a pass has panicked; nothing is dispatched any more.
 pub(crate) const POISONED: u32 = 32;
-
 /// In `attention`: the engine is being closed: what was published is sent, and nothing more.
 pub(crate) const CLOSING: u32 = 64;
 /// In `attention`, with POISONED: the engine was closed, and not by a panic: what has no number is the author's again.
@@ -247,7 +246,7 @@ impl LaneState {
         (stamped >= tail).then(|| self.stamps.last.load(Relaxed))
     }
 
-    /// Whether the receiver has left, without settling what becomes of values.
+    /// Whether the receiver has left, or the engine is closed, without settling what becomes of values.
     pub(crate) fn is_gone(&self) -> bool {
         // Relaxed: a hint; `after_gone` settles.
         self.sender.attention.load(Relaxed) & (GONE | POISONED) != 0
@@ -261,7 +260,7 @@ impl LaneState {
 
     /// How many messages have their numbers, in an engine that was closed: no more ever will.
     pub(crate) fn numbered_at_last(&self) -> u64 {
-        // Acquire: pairs with `close`: the last pass is over, and what it has stamped is seen.
+        // Acquire: pairs with `refuse`: the last pass is over, and what it has stamped is seen.
         self.sender.attention.load(ord!("lane.closed.read", Acquire));
         // Relaxed: see above.
         self.stamps.stamped.load(Relaxed)
@@ -386,10 +385,15 @@ impl LaneState {
         self.sender.attention.fetch_or(CLOSING, Relaxed);
     }
 
-    /// The engine was closed: no pass runs any more.
-    pub(crate) fn close(&self) {
+    /// No pass runs any more: what is published from now on is its author's again.
+    pub(crate) fn refuse(&self) {
         // Release: pairs with `numbered_at_last` and `drain_end`.
         self.sender.attention.fetch_or(POISONED | CLOSED, ord!("lane.closed.publish", Release));
+    }
+
+    /// The engine was closed.
+    pub(crate) fn close(&self) {
+        self.refuse();
         self.parker.wake();
     }
 
@@ -428,15 +432,16 @@ impl LaneState {
         }
     }
 
-    /// The receiver leaves. To be followed by a heavy barrier and the drain.
+    /// The receiver leaves. To be followed by a heavy barrier and the drain. After CLOSED that bit alone counts: what
+    /// has no number is not left to the receiver then.
     pub(crate) fn leave(&self) {
-        // Relaxed: the heavy barrier that follows orders it before the drain's look at the tail.
-        self.sender.attention.fetch_or(GONE, Relaxed);
+        let gone = |seen: u32| (seen & CLOSED == 0).then_some(seen | GONE);
+        // Relaxed, both: the heavy barrier that follows orders it before the drain's look at the tail.
+        self.sender.attention.fetch_update(Relaxed, Relaxed, gone).ok();
     }
 
     /// Where the drain must stop: the tail, or one before it if the sender waits for the last number. In an engine that
-    /// was closed, before what has no number: a sender that saw CLOSED without GONE takes it back. (GONE was set later
-    /// then, so this sees CLOSED.)
+    /// was closed, before what has no number: a sender that saw CLOSED without GONE takes it back.
     pub(crate) fn drain_end(&self) -> u64 {
         // Acquire: the slots up to there are written, and the HOLD that preceded the publication is seen.
         let tail = self.sender.tail.load(ord!("lane.drain.tail", Acquire)) & !ENDED;

@@ -294,8 +294,13 @@ pub mod parts {
         Some(engine.shared.ask(Core::turns)?.0)
     }
 
+    /// How many changes of the topology no pass has applied.
+    pub fn listed(engine: &Engine) -> usize {
+        engine.shared.board().topology.listed()
+    }
+
     /// As if a pass had panicked.
     pub fn poison(engine: &Engine) {
-        engine.shared.end(crate::dispatcher::End::Panic);
+        engine.shared.poison();
     }
 }

@@ -360,7 +360,7 @@ impl<M: 'static> Merge<M> {
         loop {
             let news = match self.for_event() {
                 Some(news) => news,
-                None => self.wait(For::Event, deadline, Self::for_event)?,
+                None => self.wait(self.lineup.kind_of_event_wait(), deadline, Self::for_event)?,
             };
             if let Some(told) = self.tell(news) {
                 return told.ok_or(RecvTimeoutError::Closed);
@@ -383,6 +383,9 @@ impl<M: 'static> Merge<M> {
 
     /// What it waits for, when it waits for messages.
     fn kind_of_wait(&self) -> For {
+        if self.lineup.is_behind() {
+            return For::Turn;
+        }
         // As for a receiver of a follower.
         let follows = self.shared.as_ref().is_some_and(|shared| shared.follows());
         if follows { For::Event } else { For::EAGER }

@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::address::{Address, Inlet, Port};
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::drive::{Doze, For, Shared, Unfinished};
+use crate::drive::{Doze, Shared, Unfinished};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
@@ -306,9 +306,8 @@ impl<T: Send + 'static> Receiver<T> {
         if let Some(found) = look.for_event().or_else(|| look.go_the_short_way(Look::for_event)) {
             return finish(Ok(found));
         }
-        let parker = port.inbox.parker();
-        let found =
-            shared.wait(parker, deadline, For::Event, |step| look.step(step, Look::for_event));
+        let (what, parker) = (look.kind_of_event_wait(), port.inbox.parker());
+        let found = shared.wait(parker, deadline, what, |step| look.step(step, Look::for_event));
         finish(look.end_wait(found))
     }
 }

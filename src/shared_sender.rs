@@ -263,7 +263,7 @@ impl<'a, T: Send + 'static> SharedSending<'a, T> {
 
     /// Gives up: the value, if it was not sent.
     pub fn into_inner(mut self) -> Option<T> {
-        let queued = self.slot.take().and_then(|slot| self.line.leave(&slot));
+        let queued = self.slot.take().and_then(|slot| self.line.take_back(&slot));
         self.value.take().or(queued)
     }
 

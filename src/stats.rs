@@ -123,6 +123,9 @@ pub struct LaneStats {
     pub outbox: Option<usize>,
     /// What its receiver holds up.
     pub held_up: Option<HeldUp>,
+    /// The receiver for room in whose inbox it waits, as an index into [`Stats::receivers`]; for a lane of an outbox
+    /// that is told by [`OutboxStats::held_by`].
+    pub held_by: Option<usize>,
 }
 
 /// A report on an outbox.
@@ -165,6 +168,15 @@ pub enum HeldUp {
 
 impl Stats {
     pub(crate) fn of(shared: &Shared) -> Self {
+        Self::count(shared, true)
+    }
+
+    /// For whoever holds the dispatcher: without what that alone knows.
+    pub(crate) fn beside_the_dispatcher(shared: &Shared) -> Self {
+        Self::count(shared, false)
+    }
+
+    fn count(shared: &Shared, asks: bool) -> Self {
         let rings = shared.rings.all();
         let outbox = |ring: &OrderRing| rings.iter().position(|known| std::ptr::eq(&**known, ring));
         let ports = shared.ports.all();
@@ -178,6 +190,9 @@ impl Stats {
         let stalled_by: Vec<Option<usize>> =
             rings.iter().map(|ring| ring.state().stalls.read().1.and_then(index_of)).collect();
         for (index, receiver) in receivers.iter_mut().enumerate() {
+            for lane in &mut receiver.lanes {
+                lane.held_by = lane.held_by.and_then(index_of);
+            }
             receiver.find_stalled(index, &stalled_by);
         }
         let outboxes = (rings.iter().zip(stalled_by).enumerate())
@@ -197,11 +212,13 @@ impl Stats {
             .collect();
         // The room for it is made before the dispatcher is held.
         let mut history = shared.began().map(|_| History::new());
-        let (passes, short_ways) = ask(shared, |core| {
-            core.copy_history(history.as_mut());
-            core.turns()
-        })
-        .unwrap_or_default();
+        let mut turns = || {
+            ask(shared, |core| {
+                core.copy_history(history.as_mut());
+                core.turns()
+            })
+        };
+        let (passes, short_ways) = if asks { turns() } else { None }.unwrap_or_default();
         let (clock, at) = shared.board().clock.read();
         let numbered = clock - shared.start;
         let clock_age = shared.age_of(at).filter(|_| at > 0);
@@ -239,21 +256,22 @@ fn ask<R>(shared: &Shared, mut question: impl FnMut(&Core) -> R) -> Option<R> {
 }
 
 impl ReceiverStats {
-    /// Adds a lane. `waits`: for room in an inbox, in this receiver's or not.
+    /// Adds a lane. `waits_for`: room in the inbox of the receiver that the dispatcher calls so, and whether that is
+    /// this one.
     pub(crate) fn add(
         &mut self,
         counts: Counts,
         stalls: u64,
-        waits: Option<bool>,
+        waits_for: Option<(usize, bool)>,
         capacity: usize,
         outbox: Option<usize>,
     ) {
         let Counts { sent, numbered, received } = counts;
         // Those who send go on meanwhile.
         let depth = sent.saturating_sub(received).min(capacity as u64);
-        let held_up = match waits {
-            Some(true) => Some(HeldUp::InboxFull),
-            Some(false) => Some(HeldUp::Behind),
+        let held_up = match waits_for {
+            Some((_, true)) => Some(HeldUp::InboxFull),
+            Some((_, false)) => Some(HeldUp::Behind),
             None => (depth >= capacity as u64).then_some(HeldUp::LaneFull),
         };
         self.received += received;
@@ -261,7 +279,18 @@ impl ReceiverStats {
         self.depth += depth;
         self.lag += numbered.saturating_sub(received).min(depth);
         let unnumbered = sent.saturating_sub(numbered.max(received));
-        self.lanes.push(LaneStats { sent, depth, unnumbered, capacity, stalls, outbox, held_up });
+        // The dispatcher's number, for now.
+        let held_by = waits_for.map(|(port, _)| port);
+        self.lanes.push(LaneStats {
+            sent,
+            depth,
+            unnumbered,
+            capacity,
+            stalls,
+            outbox,
+            held_up,
+            held_by,
+        });
     }
 
     /// Whether the lane of an outbox to this receiver is full.

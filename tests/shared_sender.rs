@@ -2,6 +2,10 @@
 
 #![cfg(not(loom))]
 
+#[path = "shared_sender/foreign.rs"]
+mod foreign;
+mod support;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};

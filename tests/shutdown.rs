@@ -2,6 +2,12 @@
 
 #![cfg(not(loom))]
 
+#[path = "shutdown/again.rs"]
+mod again;
+#[path = "shutdown/blocked.rs"]
+mod blocked;
+#[path = "shutdown/pipelines.rs"]
+mod pipelines;
 mod support;
 
 use std::sync::Arc;
@@ -200,7 +206,10 @@ fn nothing_is_lost_between_sent_and_refused() {
         let seen = seen.join().unwrap();
         // One that its author was being given back may be counted as left.
         let counted = received + seen + left as usize;
-        assert!((sent + sent_to_all..=sent + sent_to_all + 5).contains(&counted), "{report}");
+        assert!(
+            (sent + sent_to_all..=sent + sent_to_all + 5).contains(&counted),
+            "sent {sent} + {sent_to_all}, received {received} + {seen}, {report:?}"
+        );
         assert_eq!(report.clock.get() as usize, received + seen);
         drop((engine, group));
         // Each value once: received, refused (one for each author), or dropped with its lane.

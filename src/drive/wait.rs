@@ -38,6 +38,9 @@ pub(crate) enum For {
     Message { pace: u32, at_once: bool },
     /// Messages, and whatever the clock tells.
     Event,
+    /// As an event, by a receiver that is behind others: what it was handed out it waits for also when the engine was
+    /// closed, since the others go on.
+    Turn,
     /// A number that is not known yet.
     Stamp,
     /// The clock's coming to this number, or somebody's progress.
@@ -101,11 +104,10 @@ impl Shared {
             // Pairs with the light barriers of all who publish: they see us armed, or the last look sees it.
             heavy!("wait.heavy");
             self.kick();
-            let found = end(Step::Look);
-            if found.is_some() || self.is_poisoned() {
+            if let Some(found) = self.look_at_last(what, &mut end) {
                 parker.disarm();
                 self.take_baton();
-                break found.ok_or(Unfinished::Poisoned);
+                break found;
             }
             let in_time = parker.sleep(deadline);
             if !in_time {
@@ -199,12 +201,33 @@ impl Shared {
         // As in `wait`.
         heavy!("wait.task.heavy");
         self.kick();
-        let found = end(Step::Look);
-        if found.is_some() || self.is_poisoned() {
-            doze.end();
-            return Poll::Ready(found.ok_or(Unfinished::Poisoned));
+        match self.look_at_last(what, &mut end) {
+            Some(found) => {
+                doze.end();
+                Poll::Ready(found)
+            }
+            None => Poll::Pending,
         }
-        Poll::Pending
+    }
+
+    /// The look before the sleep. When the engine is at its end, nothing that comes later would be heard of.
+    fn look_at_last<R>(
+        &self,
+        what: For,
+        end: &mut impl FnMut(Step) -> Option<R>,
+    ) -> Option<Result<R, Unfinished>> {
+        if let Some(found) = end(Step::Look) {
+            return Some(Ok(found));
+        }
+        if !self.is_poisoned() {
+            return None;
+        }
+        // Once more, for what came between that look and the end.
+        match end(Step::Look) {
+            Some(found) => Some(Ok(found)),
+            None if what == For::Turn && self.board.topology.is_shut() => None,
+            None => Some(Err(Unfinished::Poisoned)),
+        }
     }
 
     /// Whether it is worth looking again. With passes by hand nothing is to be gained by it.
@@ -224,7 +247,7 @@ impl Shared {
         let Board { waiters, clock, .. } = &*self.board;
         *ticket = match what {
             For::Message { .. } => None,
-            For::Event | For::Stamp => Some(waiters.add(parker, 0)),
+            For::Event | For::Turn | For::Stamp => Some(waiters.add(parker, 0)),
             For::Number(number) if number > clock.now() => Some(waiters.add(parker, number)),
             // It is something else that is waited for; but the engine may close.
             For::Number(_) => Some(waiters.add_for_the_end(parker)),

@@ -21,7 +21,7 @@ use std::collections::BinaryHeap;
 
 use crate::board::Change;
 use crate::clock::Seq;
-use crate::drive::{Shared, Step};
+use crate::drive::{For, Shared, Step};
 use crate::park::Parker;
 use crate::receiver::Part;
 use crate::sync::Arc;
@@ -174,6 +174,16 @@ impl<M: 'static> Lineup<M> {
             clock = slot.part.cut_clock(clock);
         }
         Seq::new(clock)
+    }
+
+    /// Whether one of them is behind others.
+    pub(super) fn is_behind(&self) -> bool {
+        self.parts.iter().any(|slot| slot.is_tied && slot.part.is_behind())
+    }
+
+    /// What is waited for, for messages and the clock.
+    pub(super) fn kind_of_event_wait(&self) -> For {
+        if self.is_behind() { For::Turn } else { For::Event }
     }
 
     /// How many there are, finished or not.

@@ -66,7 +66,8 @@ impl<M: 'static> Merge<M> {
         let mut doze = Doze::default();
         poll_fn(move |cx| {
             loop {
-                let news = ready!(self.poll_news(&mut doze, cx, For::Event, Self::for_event));
+                let what = self.lineup.kind_of_event_wait();
+                let news = ready!(self.poll_news(&mut doze, cx, what, Self::for_event));
                 let told = news.map_or(Some(None), |news| self.tell(news));
                 if let Some(told) = told {
                     return Poll::Ready(told.ok_or(RecvError));

@@ -281,8 +281,20 @@ impl<T: Send + 'static> Look<T> {
         Seq::new(self.shared.board().clock.now())
     }
 
+    /// What it waits for, when it waits for messages and the clock.
+    pub(super) fn kind_of_event_wait(&self) -> For {
+        if self.is_behind() { For::Turn } else { For::Event }
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.ties.as_ref().is_some_and(|ties| ties.is_behind())
+    }
+
     /// What it waits for, when it waits for messages.
     pub(super) fn kind_of_wait(&self) -> For {
+        if self.is_behind() {
+            return For::Turn;
+        }
         if self.shared.follows() {
             // What holds up a message may be another forwarder's silence, to whomever it forwards.
             return For::Event;

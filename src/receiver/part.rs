@@ -18,6 +18,9 @@ pub(crate) trait Part<M>: Send + Sync {
     /// Whether others minded it, or it others, when it became a part.
     fn is_tied(&self) -> bool;
 
+    /// Whether it is behind others.
+    fn is_behind(&self) -> bool;
+
     /// The number of its next message that is there.
     fn peek(&mut self) -> Option<u64>;
 
@@ -76,6 +79,10 @@ where
 
     fn is_tied(&self) -> bool {
         self.receiver.look.ties.is_some()
+    }
+
+    fn is_behind(&self) -> bool {
+        self.receiver.look.is_behind()
     }
 
     fn peek(&mut self) -> Option<u64> {

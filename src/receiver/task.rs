@@ -13,7 +13,7 @@ use futures_core::Stream;
 use super::look::Look;
 use super::{Event, Receiver, finish};
 use crate::clock::Seq;
-use crate::drive::{Doze, For};
+use crate::drive::Doze;
 use crate::error::{RecvError, RecvTimeoutError};
 
 impl<T: Send + 'static> Receiver<T> {
@@ -101,9 +101,9 @@ impl<T: Send + 'static> Receiver<T> {
         if let Some(found) = look.for_event() {
             return Poll::Ready(finish(Ok(found)).map_err(|_| RecvError));
         }
-        let parker = port.inbox.parker();
+        let (what, parker) = (look.kind_of_event_wait(), port.inbox.parker());
         let end = |step| look.step(step, Look::for_event);
-        let found = ready!(shared.poll(doze, parker, cx, For::Event, end));
+        let found = ready!(shared.poll(doze, parker, cx, what, end));
         Poll::Ready(finish(look.end_wait(found)).map_err(|_| RecvError))
     }
 

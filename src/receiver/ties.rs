@@ -132,6 +132,11 @@ impl Ties {
         }
     }
 
+    /// Whether it is behind others.
+    pub(super) fn is_behind(&self) -> bool {
+        self.ahead.is_some()
+    }
+
     fn add(&mut self, others: &[Progress]) {
         self.ahead = Some(self.ahead.iter().chain(others).cloned().collect());
         self.bound = 0;

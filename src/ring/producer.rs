@@ -162,23 +162,26 @@ impl<T> Producer<T> {
     }
 
     /// After GONE: takes back what is not left to the receiver, in order, of the `count` published last. What else
-    /// is still there (held for its number, which it then got) counts as sent, and is dropped.
-    pub(crate) fn take_back(&mut self, count: usize) -> Vec<T> {
+    /// is still there (held for its number, which it then got) counts as sent: it goes to `unread`, to be dropped where
+    /// no lock is held.
+    pub(crate) fn take_back(&mut self, count: usize, unread: &mut Vec<T>) -> Vec<T> {
         match self.lane.state.after_gone() {
             AfterGone::LeftToReceiver => Vec::new(),
-            AfterGone::TakeBack { from } => self.take_from(from, count),
+            AfterGone::TakeBack { from } => self.take_from(from, count, unread),
         }
     }
 
     /// After DRAINED: as [`take_back`](Self::take_back), where the receiver has drained to `head`.
-    pub(crate) fn take_from(&mut self, head: u64, count: usize) -> Vec<T> {
+    pub(crate) fn take_from(&mut self, head: u64, count: usize, unread: &mut Vec<T>) -> Vec<T> {
         // First no longer counted as there, then moved out: nothing in between can panic.
         self.lane.state.taken_back(self.tail);
         // SAFETY: the receiver has drained to `head` and touches nothing any more (DRAINED, Acquire), so what is
         // left in head..tail holds values (I1) that are ours; the head has just been moved past them.
         let mut values: Vec<T> =
             (head..self.tail).map(|position| unsafe { self.lane.read(position) }).collect();
-        values.split_off(values.len().saturating_sub(count))
+        let returned = values.split_off(values.len().saturating_sub(count));
+        unread.append(&mut values);
+        returned
     }
 
     /// When the engine was closed: takes back those of the `count` published last that will never have a number, in

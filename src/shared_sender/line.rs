@@ -16,17 +16,18 @@
 //! *Numbers.* A lane tells only the number of its last message. So what is to have its number told closes the way
 //! behind it, until it has it.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::task::{Wake, Waker};
 
 use crate::address::Address;
-use crate::author::{check_closed, heed};
+use crate::author::{Author, check_closed, heed_under_lock};
 use crate::clock::Seq;
 use crate::drive::{For, Shared};
 use crate::error::{SendError, TrySendError};
 use crate::lane::WANT;
 use crate::park::Parker;
-use crate::ring::Lane;
+use crate::ring::{Lane, drop_quietly, go_on_with};
 use crate::sender::Sender;
 use crate::sync::{Arc, Mutex};
 use crate::waiters::Ticket;
@@ -140,16 +141,19 @@ impl<T: Send + 'static> Line<T> {
     }
 
     /// Sends a value, or puts it into the queue.
-    pub(super) fn enter(self: &Arc<Self>, value: T, wants_number: bool) -> Entered<T> {
+    pub(super) fn enter(self: &Arc<Self>, mut value: T, wants_number: bool) -> Entered<T> {
         let mut queue = self.queue.lock();
-        let mut value = Some(value);
         if !wants_number && queue.is_free() {
-            match queue.send(value.take().expect("it is here")) {
+            match queue.send(value) {
                 Ok(published) => return self.finish(queue, published),
-                Err(refused) => value = Some(refused),
+                Err(refused) => value = refused,
             }
         }
-        let value = value.expect("it is here still");
+        if queue.is_closed() {
+            // At once: the caller may be a destructor, run by the receiver that leaves, or by whoever moves the queue
+            // on, and must not wait for them.
+            return Entered::Failed(SendError::closed(value));
+        }
         let slot = Slot::new(wants_number);
         queue.waiting.push_back(Waiting { value, slot: slot.clone() });
         drop(queue);
@@ -160,10 +164,8 @@ impl<T: Send + 'static> Line<T> {
     /// Sends a value if there is room, and nobody waits.
     pub(super) fn try_enter(&self, value: T) -> Result<(), TrySendError<T>> {
         let mut queue = self.queue.lock();
-        if !queue.is_free() {
-            return Err(TrySendError::Full(value));
-        }
-        match queue.send(value) {
+        let sent = if queue.is_free() { queue.send(value) } else { Err(value) };
+        match sent {
             Ok(published) => match self.finish(queue, published) {
                 Entered::Failed(error) => Err(error.into()),
                 _ => Ok(()),
@@ -177,13 +179,14 @@ impl<T: Send + 'static> Line<T> {
     fn finish(
         &self,
         queue: impl std::ops::Deref<Target = Queue<T>>,
-        Published { want, returned }: Published<T>,
+        Published { want, returned, unread }: Published<T>,
     ) -> Entered<T> {
         let lane = queue.sender.as_ref().filter(|_| want).map(|sender| lane_of(sender).clone());
         drop(queue);
         if let Some(lane) = lane {
             self.shared().speak_up(lane.state());
         }
+        drop(unread);
         returned.map_or(Entered::Sent, |value| Entered::Failed(SendError::closed(value)))
     }
 
@@ -196,25 +199,28 @@ impl<T: Send + 'static> Line<T> {
         }
         queue.moving = true;
         drop(queue);
-        let (mut is_armed, mut has_kicked) = (false, false);
+        let (mut is_armed, mut has_kicked, mut panic) = (false, false, None);
         loop {
             let mut queue = self.queue.lock();
             let mut effects = Effects::new();
             let moved = queue.move_on(self.shared(), &mut effects);
             if moved || std::mem::take(&mut queue.again) {
                 is_armed = false;
+                // What was published since the last kick nobody may have seen.
+                has_kicked &= !moved;
             } else if is_armed || queue.is_free() || queue.sender.is_none() {
                 queue.moving = false;
                 if queue.is_free() {
                     queue.rest(self.shared());
                 }
-                return;
+                drop(queue);
+                return go_on_with(panic);
             } else {
                 is_armed = true;
                 queue.arm(self);
             }
             drop(queue);
-            self.carry_out(effects);
+            self.carry_out(effects, &mut panic);
             if is_armed {
                 // Pairs with the light barriers of whoever makes room, or gives numbers: they see it armed, or the
                 // next look finds what they have done.
@@ -226,10 +232,9 @@ impl<T: Send + 'static> Line<T> {
         }
     }
 
-    fn carry_out(&self, effects: Effects<T>) {
-        for slot in effects.settled {
-            slot.wake();
-        }
+    /// Keeps the first panic of a destructor for the caller, who may have more to do.
+    fn carry_out(&self, effects: Effects<T>, panic: &mut Option<Box<dyn Any + Send>>) {
+        effects.settled.iter().for_each(|slot| slot.wake());
         if effects.speak_up {
             let lane = self.queue.lock().sender.as_ref().map(|sender| lane_of(sender).clone());
             if let Some(lane) = lane {
@@ -239,10 +244,18 @@ impl<T: Send + 'static> Line<T> {
         if effects.drive {
             self.shared().drive_for(For::Stamp);
         }
-        drop(effects.unread);
+        // Those whose authors have gone have their outcome with them, and it may hold the value.
+        effects.settled.into_iter().for_each(|slot| drop_quietly(slot, panic));
+        effects.unread.into_iter().for_each(|value| drop_quietly(value, panic));
     }
 
-    /// Its author gives up: takes the value out of the queue, if it is there.
+    /// Its author gives up: the value, if it was not sent.
+    pub(super) fn take_back(&self, slot: &Arc<Slot<T>>) -> Option<T> {
+        let refused = || slot.take()?.err().map(SendError::into_inner);
+        self.leave(slot).or_else(refused)
+    }
+
+    /// Takes a value out of the queue, if it is there.
     pub(super) fn leave(&self, slot: &Arc<Slot<T>>) -> Option<T> {
         let mut queue = self.queue.lock();
         let at = queue.waiting.iter().position(|waiting| Arc::ptr_eq(&waiting.slot, slot))?;
@@ -254,9 +267,10 @@ impl<T: Send + 'static> Line<T> {
         if let Some(value) = self.leave(slot) {
             return Err(SendError::closed(value));
         }
-        let mut effects = Effects::new();
+        let (mut effects, mut panic) = (Effects::new(), None);
         self.queue.lock().move_on(self.shared(), &mut effects);
-        self.carry_out(effects);
+        self.carry_out(effects, &mut panic);
+        go_on_with(panic);
         slot.take()
             .expect("what is not in the queue has an outcome, in a closed engine also its number")
     }
@@ -275,7 +289,11 @@ impl<T: Send + 'static> Line<T> {
             lane_of(sender).state().parker().give_up();
         }
         drop(sender);
-        drop(waiting);
+        let mut panic = None;
+        for Waiting { value, .. } in waiting {
+            drop_quietly(value, &mut panic);
+        }
+        go_on_with(panic);
     }
 }
 
@@ -285,6 +303,8 @@ struct Published<T> {
     want: bool,
     /// The receiver has gone: it is ours again.
     returned: Option<T>,
+    /// So are these, which were sent before, and never read.
+    unread: Vec<T>,
 }
 
 impl<T: Send + 'static> Queue<T> {
@@ -305,8 +325,10 @@ impl<T: Send + 'static> Queue<T> {
         author.producer.push(value)?;
         let attention = author.producer.publish();
         // Whoever wants to hear of it is told when the lock has been let go of.
-        let returned = heed(&author.shared, &mut author.producer, attention & !WANT, 1).pop();
-        Ok(Published { want: attention & WANT != 0, returned })
+        let Author { shared, producer, .. } = author;
+        let mut unread = Vec::new();
+        let returned = heed_under_lock(shared, producer, attention & !WANT, 1, &mut unread).pop();
+        Ok(Published { want: attention & WANT != 0, returned, unread })
     }
 
     /// Moves values into the lane, as far as it goes. True if there is something to be carried out.
@@ -315,6 +337,13 @@ impl<T: Send + 'static> Queue<T> {
         loop {
             let Some(sender) = &mut self.sender else { return moved };
             let author = &mut sender.author;
+            if check_closed(&mut author.producer) {
+                // Also those behind one that waits for its number, which may take as long as the end does.
+                moved |= !self.waiting.is_empty();
+                for Waiting { value, slot } in self.waiting.drain(..) {
+                    effects.settle(slot, Err(SendError::closed(value)));
+                }
+            }
             if let Some(slot) = self.stamping.take() {
                 let found = author.settled();
                 if found.is_none() && !shared.is_poisoned() {
@@ -328,9 +357,7 @@ impl<T: Send + 'static> Queue<T> {
                 continue;
             }
             let Some(Waiting { value, slot }) = self.waiting.pop_front() else { return moved };
-            if check_closed(&mut author.producer) {
-                effects.settle(slot, Err(SendError::closed(value)));
-            } else if slot.wants_number {
+            if slot.wants_number {
                 if let Err(value) = author.producer.push(value) {
                     self.waiting.push_front(Waiting { value, slot });
                     return moved;
@@ -341,8 +368,9 @@ impl<T: Send + 'static> Queue<T> {
                 return true;
             } else {
                 match self.send(value) {
-                    Ok(Published { want, returned }) => {
+                    Ok(Published { want, returned, unread }) => {
                         effects.speak_up |= want;
+                        effects.unread.extend(unread);
                         let outcome =
                             returned.map_or(Ok(None), |value| Err(SendError::closed(value)));
                         effects.settle(slot, outcome);
