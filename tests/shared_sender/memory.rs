@@ -105,8 +105,8 @@ fn a_forgotten_value_goes_with_the_last_handle() {
     assert_eq!(Arc::strong_count(&token), 1);
 }
 
-/// Goal: a waker that a sender's forgotten future left in its lane is not dropped where the queue is locked. Method: the
-/// waker's end uses the shared sender that was made of that sender.
+/// Goal: a waker that a sender's forgotten future left in its lane is not dropped where the queue is locked. Method:
+/// the waker's end uses the shared sender that was made of that sender.
 #[test]
 fn a_waker_that_was_left_over_may_use_the_sender() {
     use std::sync::OnceLock;
@@ -146,7 +146,7 @@ fn a_waker_that_was_left_over_may_use_the_sender() {
     });
 }
 
-/// Goal: with a dispatcher thread as well, tasks and threads that come and go leave nothing: values, wakers, the engine.
+/// Goal: with a dispatcher thread as well, tasks and threads that come and go leave nothing, neither values nor wakers.
 #[test]
 fn a_storm_leaves_nothing() {
     for drive in [Drive::Callers, Drive::thread(Idle::Park)] {

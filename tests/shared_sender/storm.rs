@@ -1,5 +1,5 @@
-//! Many authors of all kinds on one lane, seeded: threads, tasks, timeouts, futures that are dropped or forgotten at any
-//! point, beside a receiver that comes and goes, in each drive, with an engine that closes at some moment.
+//! Many authors of all kinds on one lane, seeded: threads, tasks, timeouts, futures that are dropped or forgotten at
+//! any point, beside a receiver that comes and goes, in each drive, with an engine that closes at some moment.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
