@@ -6,7 +6,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread;
 use mainspring::parts::{ClockCell, ClockWriter, Combine};
 
-use crate::harness::Model;
+use crate::harness::{Model, reach};
 
 pub const MODELS: &[Model] = &[
     Model {
@@ -30,6 +30,13 @@ pub const MODELS: &[Model] = &[
         reaches: &[],
         body: combine_hands_the_value_on,
     },
+    Model {
+        name: "combine_shows_its_end",
+        preemptions: 3,
+        executions_min: 2,
+        reaches: &["the end"],
+        body: combine_shows_its_end,
+    },
 ];
 
 /// A reader of the whole record sees both words of one publication.
@@ -46,6 +53,25 @@ fn clock_record_is_never_torn() {
     let (seq, at) = cell.read();
     assert_eq!(at, seq * 10, "words of two publications");
     writer.join().unwrap();
+}
+
+/// Whoever finds it poisoned sees what was done under it.
+fn combine_shows_its_end() {
+    let (done, combine) = (Arc::new(AtomicUsize::new(0)), Arc::new(Combine::new(())));
+    let last = thread::spawn({
+        let (done, combine) = (done.clone(), combine.clone());
+        move || {
+            if let Some(mut held) = combine.try_hold() {
+                done.store(1, Relaxed);
+                held.poison();
+            }
+        }
+    });
+    if combine.is_poisoned() {
+        reach("the end");
+        assert_eq!(done.load(Relaxed), 1, "what was done before the end");
+    }
+    last.join().unwrap();
 }
 
 /// What was written before a kick is seen by a pass that begins after it, whoever runs that.

@@ -81,10 +81,10 @@ impl<C> Combine<C> {
         }
     }
 
-    /// Whether a holder has panicked.
+    /// Whether nobody holds it any more. Then all that was done under it is seen.
     pub fn is_poisoned(&self) -> bool {
-        // Relaxed: nothing else is told by it.
-        self.word.load(Relaxed) == POISONED
+        // Acquire: pairs with `poison`: what has no number now never gets one, and is taken back on that.
+        self.word.load(ord!("combine.poisoned.read", Acquire)) == POISONED
     }
 }
 
@@ -117,8 +117,8 @@ impl<C> Held<'_, C> {
 
     /// Nobody will hold the value after this holder, which keeps it until it is dropped.
     pub fn poison(&mut self) {
-        // Relaxed: nobody will look at the value again.
-        self.combine.word.swap(POISONED, Relaxed);
+        // Release: pairs with `is_poisoned`.
+        self.combine.word.swap(POISONED, ord!("combine.poison", Release));
     }
 }
 

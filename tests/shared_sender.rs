@@ -4,6 +4,10 @@
 
 #[path = "shared_sender/foreign.rs"]
 mod foreign;
+#[path = "shared_sender/memory.rs"]
+mod memory;
+#[path = "shared_sender/storm.rs"]
+mod storm;
 mod support;
 
 use std::pin::Pin;

@@ -8,6 +8,8 @@ mod again;
 mod blocked;
 #[path = "shutdown/pipelines.rs"]
 mod pipelines;
+#[path = "shutdown/storm.rs"]
+mod storm;
 mod support;
 
 use std::sync::Arc;

@@ -120,6 +120,8 @@ impl<T: Send + 'static> Line<T> {
             again: false,
             sender: None,
         };
+        // What a forgotten future has left there goes where nothing is locked.
+        lane_of(&sender).state().parker().give_up();
         let address = sender.address();
         let line = Self { address, queue: Mutex::new(queue) };
         line.queue.lock().sender = Some(sender);

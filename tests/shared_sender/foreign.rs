@@ -57,23 +57,20 @@ fn by_hand(capacity: usize, inbox: usize) -> Engine {
     Engine::builder().capacity(capacity).inbox(inbox).drive(drive).build().unwrap()
 }
 
-/// Goal: what was published without a number before the close, and is dropped by a later send that finds the receiver
-/// gone, too, is dropped where no lock is held. Method: its end uses the sender.
+/// Goal: a value that the receiver left alone when it went, since its author waited for its number, and that a later
+/// send drops, is dropped where no lock is held. Method: its end uses the sender.
 #[test]
 fn what_a_refused_send_drops_may_use_the_sender() {
     to_the_end(|| {
         let engine = by_hand(4, 1);
-        let (mut first, rx) = engine.channel();
+        let (mut tx, rx) = engine.channel();
         let (place, refused) = (Place::default(), Arc::default());
-        let shared = first.clone().into_shared();
-        place.set(shared.clone()).ok();
-        first.send(Parcel::plain()).unwrap();
-        engine.pass();
-        // The inbox is full: it gets no number.
-        shared.send(sends_at_its_end(&place, &refused)).unwrap();
-        let report = engine.close(Duration::ZERO);
-        assert_eq!(report.left[0].unnumbered, 1);
+        let mut stamping = tx.send_stamped_async(sends_at_its_end(&place, &refused));
+        put_to_sleep(&mut stamping);
         drop(rx);
+        drop(stamping);
+        let shared = tx.into_shared();
+        place.set(shared.clone()).ok();
         assert!(shared.send(Parcel::plain()).is_err());
         assert_eq!(refused.load(Ordering::Relaxed), 5);
     });
