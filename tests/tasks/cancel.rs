@@ -7,7 +7,7 @@ use std::thread;
 use mainspring::{Engine, Event, Merge, Seq, parts};
 use smol::stream::StreamExt;
 
-use crate::executors::{ALL, Job, counter, job, poll_once, poll_times, yield_now};
+use crate::executors::{Job, all, block_on, counter, job, poll_once, poll_times, yield_now};
 use crate::support::{Drops, to_the_end};
 
 /// A task is polled at most so often before it sleeps: the last points are after that.
@@ -55,7 +55,7 @@ macro_rules! receive_in_pieces {
 /// counted.
 #[test]
 fn a_dropped_receive_takes_nothing() {
-    for runtime in ALL {
+    for &runtime in all() {
         to_the_end(move || {
             let engine = Engine::builder().capacity(4).inbox(4).build().unwrap();
             let mut jobs: Vec<Job> = Vec::new();
@@ -98,7 +98,7 @@ fn a_dropped_receive_takes_nothing() {
 /// says so. Method: a lane of one and an inbox of one; what came is what was not given back.
 #[test]
 fn a_dropped_send_has_not_sent() {
-    for runtime in ALL {
+    for &runtime in all() {
         to_the_end(move || {
             let engine = Engine::builder().capacity(1).inbox(1).build().unwrap();
             let (mut tx, mut rx) = engine.channel::<u64>();
@@ -194,7 +194,7 @@ fn who_gives_up_leaves_no_waker_and_nobody_asleep() {
                 let (clock, progress) = (engine.clock(), rx.progress());
                 let next = Seq::new(clock.now().get() + 1);
                 move || {
-                    smol::block_on(clock.reached(next)).unwrap();
+                    block_on(clock.reached(next)).unwrap();
                     progress.wait_for(next).unwrap();
                 }
             });

@@ -7,7 +7,7 @@ use std::thread;
 use mainspring::{Drive, Engine, Follower, Idle, Merge, Progress, Reason, Seq, parts};
 use smol::stream::StreamExt;
 
-use crate::executors::{ALL, Job, counter, job, poll_once};
+use crate::executors::{Job, all, counter, job, poll_once};
 use crate::support::{Drops, to_the_end, until_kicked_since};
 
 /// Goal: a receiver's end wakes those who send to it, the last source's end those who receive, also as events, as a
@@ -15,7 +15,7 @@ use crate::support::{Drops, to_the_end, until_kicked_since};
 /// ends.
 #[test]
 fn an_end_wakes_every_task() {
-    for runtime in ALL {
+    for &runtime in all() {
         to_the_end(move || {
             let engine = Engine::builder().capacity(1).inbox(1).build().unwrap();
             let mut jobs: Vec<Job> = Vec::new();

@@ -29,15 +29,25 @@ pub(crate) enum Runtime {
     Changing,
 }
 
-pub(crate) const ALL: [Runtime; 7] = [
-    Runtime::TokioOne,
-    Runtime::TokioMany,
-    Runtime::Smol,
-    Runtime::Queue,
-    Runtime::Inside,
-    Runtime::Spurious,
-    Runtime::Changing,
-];
+/// All of them; with MAINSPRING_EXECUTORS=own in the environment those that are written here. (Those of others stand on
+/// locks of the standard library, which the thread sanitizer knows nothing of.)
+pub(crate) fn all() -> &'static [Runtime] {
+    const ALL: [Runtime; 7] = [
+        Runtime::Queue,
+        Runtime::Inside,
+        Runtime::Spurious,
+        Runtime::Changing,
+        Runtime::TokioOne,
+        Runtime::TokioMany,
+        Runtime::Smol,
+    ];
+    if only_own() { &ALL[..4] } else { &ALL }
+}
+
+/// Whether the executors of others are left out.
+pub(crate) fn only_own() -> bool {
+    std::env::var_os("MAINSPRING_EXECUTORS").is_some_and(|which| which == "own")
+}
 
 impl Runtime {
     /// Runs all of them to their end.
@@ -166,8 +176,10 @@ fn run_on_a_queue(jobs: Vec<Job>, changing: bool) {
         }
     };
     thread::scope(|scope| {
-        scope.spawn(work);
+        let other = scope.spawn(work);
         work();
+        // Not left to the scope, whose end is not a join to the thread sanitizer.
+        other.join().unwrap();
     });
 }
 
@@ -256,6 +268,55 @@ fn run_spuriously(mut jobs: Vec<Job>) {
         jobs.retain_mut(|job| job.as_mut().poll(&mut cx).is_pending());
         thread::yield_now();
     }
+}
+
+/// Wakes a thread.
+struct Unparks(thread::Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Runs a future in this thread.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unparks(thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        thread::park();
+    }
+}
+
+/// Does something in a thread of its own, for a task that waits.
+pub(crate) async fn in_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    struct Result<R> {
+        done: Option<R>,
+        waker: Option<Waker>,
+    }
+    let result = Arc::new(Mutex::new(Result { done: None, waker: None }));
+    let theirs = result.clone();
+    let thread = thread::spawn(move || {
+        let done = work();
+        let mut result = theirs.lock();
+        result.done = Some(done);
+        let waker = result.waker.take();
+        drop(result);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    });
+    let done = std::future::poll_fn(|cx| {
+        let mut result = result.lock();
+        result.waker = Some(cx.waker().clone());
+        result.done.take().map_or(Poll::Pending, Poll::Ready)
+    });
+    let done = done.await;
+    drop(thread);
+    done
 }
 
 /// Polls a future `polls` times, and gives it up then: what `select!` does when another branch is ready.

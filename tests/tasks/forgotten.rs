@@ -7,7 +7,7 @@ use std::thread;
 use mainspring::{Engine, Event, Merge, Seq, parts};
 use smol::stream::StreamExt;
 
-use crate::executors::{ALL, counter, job, poll_once};
+use crate::executors::{all, block_on, counter, in_thread, job, poll_once};
 use crate::support::{Drops, to_the_end};
 
 /// Polls a future until it sleeps, and forgets it there.
@@ -54,12 +54,12 @@ fn a_receiver_is_used_again() {
                     let got = match next {
                         0 => rx.recv().unwrap(),
                         1 => one(rx.recv_event().unwrap()),
-                        2 => smol::block_on(rx.recv_async()).unwrap(),
-                        3 => one(smol::block_on(rx.recv_event_async()).unwrap()),
-                        4 => smol::block_on(rx.next()).unwrap(),
+                        2 => block_on(rx.recv_async()).unwrap(),
+                        3 => one(block_on(rx.recv_event_async()).unwrap()),
+                        4 => block_on(rx.next()).unwrap(),
                         _ => {
                             let mut got = None;
-                            smol::block_on(rx.recv_batch_async(1, |seq, n| got = Some((seq, n))))
+                            block_on(rx.recv_batch_async(1, |seq, n| got = Some((seq, n))))
                                 .unwrap();
                             got.unwrap()
                         }
@@ -82,7 +82,7 @@ fn a_receiver_is_used_again() {
 /// of a forgotten send is lost with it, and nothing else is.
 #[test]
 fn a_sender_is_used_again() {
-    for runtime in ALL {
+    for &runtime in all() {
         to_the_end(move || {
             let engine = Engine::builder().capacity(1).inbox(1).build().unwrap();
             let (mut tx, mut rx) = engine.channel::<u64>();
@@ -102,11 +102,11 @@ fn a_sender_is_used_again() {
                 job(async move {
                     tx.send_async(3).await.unwrap();
                     tx.send_stamped_async(4).await.unwrap();
-                    assert!(smol::unblock(move || tx.send(5)).await.is_ok());
+                    assert!(in_thread(move || tx.send(5)).await.is_ok());
                 }),
                 job(async move {
                     out.send_async(to, 6).await.unwrap();
-                    smol::unblock(move || out.send(to, 7)).await.unwrap();
+                    in_thread(move || out.send(to, 7)).await.unwrap();
                 }),
                 job(async move { full.send_stamped_async(8).await.map(drop).unwrap() }),
                 job(async move {
@@ -143,7 +143,7 @@ fn waits_for_numbers_do_not_mind() {
         let clock = engine.clock();
         let waits = [
             thread::spawn(move || clock.wait_for(Seq::new(3)).unwrap()),
-            thread::spawn(move || smol::block_on(progress.reached(Seq::new(3))).unwrap()),
+            thread::spawn(move || block_on(progress.reached(Seq::new(3))).unwrap()),
         ];
         for n in 1..=3 {
             tx.send(n).unwrap();
@@ -152,7 +152,7 @@ fn waits_for_numbers_do_not_mind() {
         assert!(rx.try_recv().is_err());
         waits.into_iter().for_each(|wait| assert!(wait.join().unwrap().get() >= 3));
         assert!(count.count() > before);
-        assert_eq!(smol::block_on(merge.recv_event_async()), Ok(Event::Clock(Seq::new(3))));
+        assert_eq!(block_on(merge.recv_event_async()), Ok(Event::Clock(Seq::new(3))));
         // Four of the clock's, three of progress, which may have stood in both lists.
         assert!(
             (1..=10).contains(&(count.count() - before)),

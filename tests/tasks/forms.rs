@@ -7,7 +7,7 @@ use mainspring::{Engine, Event, Follower, Merge, Progress, Receiver, Seq, WaitEr
 use parking_lot::Mutex;
 use smol::stream::StreamExt;
 
-use crate::executors::{ALL, Job, job, yield_now};
+use crate::executors::{Job, all, job, yield_now};
 use crate::support::{Letter, Stamped, assert_whole, to_the_end};
 
 const EACH: u64 = 300;
@@ -64,7 +64,7 @@ async fn read(place: usize, mut rx: Receiver<Letter>, to: Letters) {
 /// that wait for the clock and for progress meanwhile.
 #[test]
 fn every_form_in_every_executor() {
-    for runtime in ALL {
+    for &runtime in all() {
         to_the_end(move || {
             let engine = Engine::builder().capacity(2).inbox(2).build().unwrap();
             let letters = Letters::default();
@@ -120,7 +120,7 @@ fn every_form_in_every_executor() {
 /// lane of two; three members that clone, one of them yields between two; the broadcaster waits for the slowest.
 #[test]
 fn broadcasts_reach_every_member_task() {
-    for runtime in ALL {
+    for &runtime in all() {
         to_the_end(move || {
             let engine = Engine::builder().capacity(2).inbox(2).build().unwrap();
             let group = engine.group::<u64>();
@@ -161,7 +161,7 @@ fn broadcasts_reach_every_member_task() {
 /// too. Method: two receivers behind a third that gets everything first; its progress is what the merge waits for.
 #[test]
 fn a_merge_of_receivers_behind_others_is_a_stream() {
-    for runtime in ALL {
+    for &runtime in all() {
         for form in 0..4 {
             to_the_end(move || {
                 let engine = Engine::builder().capacity(4).inbox(4).build().unwrap();
@@ -228,7 +228,7 @@ fn a_merge_of_receivers_behind_others_is_a_stream() {
 /// forward what they get or waive it; a third reads what comes out.
 #[test]
 fn a_follower_delivers_to_tasks() {
-    for runtime in ALL {
+    for &runtime in all() {
         for form in 0..4 {
             to_the_end(move || {
                 let engine = Engine::builder().capacity(4).inbox(4).build().unwrap();

@@ -6,7 +6,7 @@ use std::thread;
 
 use mainspring::{Engine, Seq};
 
-use crate::executors::{Job, Runtime, counter, job, poll_once};
+use crate::executors::{Job, Runtime, all, counter, job, only_own, poll_once};
 use crate::support::{to_the_end, until};
 
 const MANY: usize = 10_000;
@@ -15,7 +15,7 @@ const MANY: usize = 10_000;
 /// sends to all of them, three times round, when all have had the round before.
 #[test]
 fn receivers() {
-    for runtime in [Runtime::TokioMany, Runtime::Smol, Runtime::Inside] {
+    for &runtime in all().iter().filter(|&&runtime| runtime != Runtime::Spurious) {
         to_the_end(move || {
             let engine = Engine::builder().capacity(1).inbox(2).build().unwrap();
             let came = Arc::new(AtomicU64::new(0));
@@ -164,7 +164,8 @@ fn progress_waiters() {
             rx
         });
         let writer = thread::spawn(move || tx.send_batch(1..=MANY as u64).map(drop).unwrap());
-        Runtime::TokioMany.run(jobs);
+        let runtime = if only_own() { Runtime::Queue } else { Runtime::TokioMany };
+        runtime.run(jobs);
         writer.join().unwrap();
         drop(reader.join().unwrap());
     });

@@ -8,7 +8,7 @@ use mainspring::{Engine, Receiver, Seq};
 use parking_lot::Mutex;
 use smol::stream::StreamExt;
 
-use crate::executors::{ALL, Job, Runtime, job, poll_once};
+use crate::executors::{Job, Runtime, all, block_on, job, poll_once};
 use crate::support::{to_the_end, until};
 
 const EACH: u64 = 2000;
@@ -17,7 +17,7 @@ const EACH: u64 = 2000;
 /// lanes, so that both sides sleep; both directions at once, in every executor.
 #[test]
 fn threads_and_tasks_share_channels() {
-    for runtime in ALL {
+    for &runtime in all() {
         to_the_end(move || {
             let engine = Engine::builder().capacity(4).inbox(4).build().unwrap();
             let (mut ask, mut asked) = engine.channel::<u64>();
@@ -66,7 +66,7 @@ fn threads_and_tasks_share_channels() {
 #[test]
 fn an_end_goes_from_tasks_to_threads_and_back() {
     // (Not inside of wakers: the task lets its thread wait for another.)
-    for runtime in [Runtime::TokioOne, Runtime::Smol, Runtime::Queue, Runtime::Changing] {
+    for &runtime in all().iter().filter(|&&runtime| runtime != Runtime::Inside) {
         to_the_end(move || {
             let engine = Engine::builder().capacity(1).inbox(1).build().unwrap();
             let (mut tx, mut rx) = engine.channel::<u64>();
@@ -82,7 +82,7 @@ fn an_end_goes_from_tasks_to_threads_and_back() {
             let sender = thread::spawn(move || {
                 for n in 0..EACH {
                     if n % 3 == 0 {
-                        smol::block_on(tx.send_async(n)).unwrap();
+                        block_on(tx.send_async(n)).unwrap();
                     } else {
                         tx.send(n).unwrap();
                     }
@@ -113,7 +113,7 @@ fn an_end_goes_from_tasks_to_threads_and_back() {
 /// is polled in one, some times, then runs to its end in the next; what it waits for comes only when it is there.
 #[test]
 fn a_wait_goes_on_in_another_executor() {
-    for runtime in ALL {
+    for &runtime in all() {
         for polls in [1, 4, 6] {
             to_the_end(move || {
                 let engine = Engine::builder().capacity(1).inbox(1).build().unwrap();
@@ -134,7 +134,7 @@ fn a_wait_goes_on_in_another_executor() {
                     Box::pin(async move { assert!(progress.reached(Seq::new(2)).await.is_ok()) }),
                 ];
                 // In an executor that is gone before anything comes, but whose wakers are not.
-                smol::block_on(std::future::poll_fn(|cx| {
+                block_on(std::future::poll_fn(|cx| {
                     for job in &mut jobs {
                         (0..polls).for_each(|_| assert!(poll_once(job, cx.waker()).is_pending()));
                     }

@@ -8,7 +8,7 @@ use mainspring::{Address, Drive, Engine, Event, Idle, Merge, Progress, Receiver,
 use parking_lot::Mutex;
 use smol::stream::StreamExt;
 
-use crate::executors::{ALL, Job, Runtime, job, poll_times, yield_now};
+use crate::executors::{Job, Runtime, all, block_on, in_thread, job, poll_times, yield_now};
 use crate::support::{Letter, Stamped, assert_complete, assert_dense, assert_in_order, to_the_end};
 
 /// Numbers that look like chance (splitmix64).
@@ -69,7 +69,7 @@ async fn write(mut tx: Sender<Letter>, author: usize, mut dice: Dice) {
                 tx.send_async(letter).await.unwrap();
                 // The rest is sent by a thread for a while.
                 if dice.below(10) == 0 {
-                    tx = smol::unblock(move || {
+                    tx = in_thread(move || {
                         tx.stamped().unwrap();
                         tx
                     })
@@ -117,7 +117,7 @@ async fn read(mut rx: Receiver<Letter>, mut dice: Dice) -> Vec<Stamped> {
             }),
             _ => {
                 // By a thread, if something comes soon.
-                let read = smol::unblock(move || {
+                let read = in_thread(move || {
                     let got = rx.recv_timeout(std::time::Duration::from_micros(50));
                     (got, rx)
                 })
@@ -191,7 +191,7 @@ fn everything_arrives_once_and_in_order() {
 
 fn storm(seed: u64) -> Vec<Stamped> {
     let mut dice = Dice(seed);
-    let runtime: Runtime = ALL[seed as usize % ALL.len()];
+    let runtime: Runtime = all()[seed as usize % all().len()];
     let drive = match dice.below(3) {
         0 => Drive::thread(if dice.below(2) == 0 { Idle::Park } else { Idle::Yield }),
         _ => Drive::Callers,
@@ -208,7 +208,7 @@ fn storm(seed: u64) -> Vec<Stamped> {
         let work = write(tx, author, Dice(dice.below(u64::MAX)));
         // Some are threads of their own.
         if dice.below(3) == 0 {
-            others.push(thread::spawn(move || smol::block_on(work)));
+            others.push(thread::spawn(move || block_on(work)));
         } else {
             jobs.push(job(work));
         }
