@@ -145,9 +145,9 @@ impl Engine {
     /// whoever waits for anything is told so. Returns what was left where, and who held it.
     ///
     /// A message counts as received when it has left its lane. Where somebody holds the receiver's
-    /// [progress](Receiver::progress) this also waits until it is handled, so that who waits for that is told in time;
-    /// otherwise whoever joins its thread knows. What was handed out a receiver may read also after this; then it is told
-    /// that it has closed.
+    /// [progress](Receiver::progress) this also waits until it is handled, so that who waits for that is told in
+    /// time; otherwise whoever joins its thread knows. What was handed out a receiver may read also after this;
+    /// then it is told that it has closed.
     ///
     /// This blocks: in a task use your runtime's way to call what blocks, such as
     /// `tokio::task::spawn_blocking(move || engine.close(within)).await`. With [`Drive::Manual`] it passes itself.

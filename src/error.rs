@@ -17,7 +17,7 @@ pub use forward::{
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Reason {
-    /// The receiver is gone.
+    /// The receiver is gone, or the engine is closed ([`Engine::is_closed`](crate::Engine::is_closed) tells).
     Closed,
     /// The [`Target`](crate::Target) or [`GroupTarget`](crate::GroupTarget) is not one of this outbox: removed, or
     /// another outbox's.

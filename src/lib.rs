@@ -105,7 +105,7 @@
 //!
 //! # Tasks
 //!
-//! Whatever waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
+//! What waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
 //! [`Receiver::recv_event_async`], [`Receiver::recv_batch_async`], [`Clock::reached`], [`Progress::reached`];
 //! receivers and merges are streams. No runtime is named, and none is needed. Threads and tasks mix: a lane does
 //! not know who writes it, nor who reads. A future that is dropped has taken nothing, and leaves nobody asleep; one
@@ -174,6 +174,8 @@
 //! | debug | `waits for room` (somebody who sends goes to sleep) | `receiver`, `id` |
 //! | debug | `has room`, `waits no longer` | `receiver`, `id`, `waited_ns` |
 //! | warn | `slow receiver` (somebody has waited for it for 100 ms or more) | `receiver`, `id`, `waited_ns` |
+//! | info | `closed` | `clock` |
+//! | warn | `closed before all was received` | `clock`, `left`: receivers, `discarded`: messages |
 //! | error | `closed: a pass has panicked` | |
 //!
 //! Who joins is a receiver, sender, forwarder, broadcaster, outbox, or a member of a group. `receiver`, `group` and

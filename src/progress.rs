@@ -100,8 +100,8 @@ impl Progress {
         self.members.iter().map(Member::now).min().map_or(Seq::MAX, Seq::new)
     }
 
-    /// How far it has really handled what it was given: as [`now`](Self::now), but for a receiver that was dropped, which
-    /// stays where it was then.
+    /// How far it has really handled what it was given: as [`now`](Self::now), but for a receiver that was dropped,
+    /// which stays where it was then.
     ///
     /// So this tells a worker that is done from one that died: after [`reached`](Self::reached) or
     /// [`wait_for`](Self::wait_for), who find a dropped receiver infinitely far, `handled() < seq` says that it went

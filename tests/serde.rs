@@ -81,7 +81,16 @@ fn a_report_has_these_fields() {
     assert_eq!(names(&receiver["lag_time"]), ["nanos", "secs"]);
     assert_eq!(
         names(&receiver["lanes"][0]),
-        sorted(vec!["sent", "depth", "unnumbered", "capacity", "stalls", "outbox", "held_up"])
+        sorted(vec![
+            "sent",
+            "depth",
+            "unnumbered",
+            "capacity",
+            "stalls",
+            "outbox",
+            "held_up",
+            "held_by"
+        ])
     );
     assert_eq!(
         names(outbox),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Drive {
-    /// Whoever needs progress: senders that wait, receivers that find nothing. The default.
+    /// Whoever needs progress: senders that wait, receivers that find nothing, those who wait for a number. The
+    /// default. While nobody needs it nothing is numbered, and the clock stands.
     #[default]
     Callers,
     /// A thread of its own. Made by [`Drive::thread`] and [`Drive::named_thread`].
@@ -37,9 +38,10 @@ pub enum Drive {
     /// Whatever else would run a pass calls the hook: "a pass is due". For tests, simulation and embedders with a
     /// loop of their own. Made by [`Drive::manual`].
     ///
-    /// Calls that wait (`recv`, a full `send`, `send_stamped`, `wait_for`) sleep until somebody passes: a program of
-    /// one thread uses the `try_` forms. A pass numbers each lane's messages together; in which order the lanes come
-    /// is not promised, so a script that needs an order over several targets uses an [`Outbox`](crate::Outbox).
+    /// Calls that wait (`recv`, a full `send`, `send_stamped`, `wait_for`) sleep until somebody passes: a program
+    /// of one thread uses the `try_` forms. Whoever passes keeps the engine: without a handle nobody can. A pass
+    /// numbers each lane's messages together; in which order the lanes come is not promised, so a script that needs
+    /// an order over several targets uses an [`Outbox`](crate::Outbox).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -41,7 +41,9 @@ pub struct Reading {
 }
 
 impl Clock {
-    /// How far everything is dispatched. One load: wait-free, runs no pass.
+    /// How far everything is dispatched. One load: wait-free, runs no pass. With
+    /// [`Drive::Callers`](crate::Drive::Callers) it stands while nobody waits for anything, also when there is
+    /// something to dispatch.
     ///
     /// Whatever is sent after reading `t` here has a number above `t`. It can be below the number of a message that has
     /// just been received: messages are handed out before the clock is published.

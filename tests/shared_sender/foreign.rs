@@ -205,7 +205,7 @@ impl Wake for Chatty {
         self.woken.fetch_add(1, Ordering::Relaxed);
         let mut sending = self.shared.send_async(7);
         // Whatever comes of it: it is dropped, and takes its value along.
-        let _ = Pin::new(&mut sending).poll(&mut Context::from_waker(Waker::noop()));
+        let _pending = Pin::new(&mut sending).poll(&mut Context::from_waker(Waker::noop()));
         self.shared.try_send(8).ok();
     }
 }

@@ -170,7 +170,7 @@ fn a_storm_leaves_nothing() {
                                     2 => {
                                         let mut sending = shared.send_async(value);
                                         for _ in 0..6 {
-                                            let _ = Pin::new(&mut sending).poll(&mut cx);
+                                            let _pending = Pin::new(&mut sending).poll(&mut cx);
                                             if sending_is_done(&sending) {
                                                 break;
                                             }

@@ -117,18 +117,18 @@ fn a_waker_may_close_the_engine() {
                 let mut sharing = shared.send_async(1);
                 let mut reaching = clock.reached(1000.into());
                 for _ in 0..6 {
-                    let _ = Pin::new(&mut receiving).poll(&mut cx);
-                    let _ = Pin::new(&mut waiting).poll(&mut cx);
-                    let _ = Pin::new(&mut sending).poll(&mut cx);
-                    let _ = Pin::new(&mut sharing).poll(&mut cx);
-                    let _ = Pin::new(&mut reaching).poll(&mut cx);
+                    let _pending = Pin::new(&mut receiving).poll(&mut cx);
+                    let _pending = Pin::new(&mut waiting).poll(&mut cx);
+                    let _pending = Pin::new(&mut sending).poll(&mut cx);
+                    let _pending = Pin::new(&mut sharing).poll(&mut cx);
+                    let _pending = Pin::new(&mut reaching).poll(&mut cx);
                 }
                 // From now on the waker finds the engine.
                 found.set(engine.clone()).ok();
                 tx.send(1_u32).unwrap();
                 engine.pass();
                 engine.close(Duration::ZERO).is_clean();
-                let _ = Pin::new(&mut receiving).poll(&mut cx);
+                let _pending = Pin::new(&mut receiving).poll(&mut cx);
                 assert!(Pin::new(&mut waiting).poll(&mut cx).is_ready());
                 assert!(Pin::new(&mut sending).poll(&mut cx).is_ready());
                 assert!(Pin::new(&mut sharing).poll(&mut cx).is_ready());
