@@ -55,7 +55,7 @@ fn each_authors_messages_come_in_its_order() {
                                 assert!(seq.get() > last);
                                 last = seq.get();
                             }
-                            1 => smol::block_on(shared.send_async((author, n))).unwrap(),
+                            1 => smol::future::block_on(shared.send_async((author, n))).unwrap(),
                             _ => shared.send((author, n)).unwrap(),
                         }
                     }
@@ -181,7 +181,7 @@ fn a_receiver_that_goes_gives_all_back() {
                         let error = match (author + n) % 3 {
                             0 => shared.send(n).err(),
                             1 => shared.send_stamped(n).err(),
-                            _ => smol::block_on(shared.send_async(n)).err(),
+                            _ => smol::future::block_on(shared.send_async(n)).err(),
                         };
                         if let Some(error) = error {
                             assert_eq!(error.into_inner(), n);

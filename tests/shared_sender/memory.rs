@@ -170,8 +170,7 @@ fn a_storm_leaves_nothing() {
                                     2 => {
                                         let mut sending = shared.send_async(value);
                                         for _ in 0..6 {
-                                            let _pending = Pin::new(&mut sending).poll(&mut cx);
-                                            if sending_is_done(&sending) {
+                                            if Pin::new(&mut sending).poll(&mut cx).is_ready() {
                                                 break;
                                             }
                                         }
@@ -202,9 +201,4 @@ fn a_storm_leaves_nothing() {
             crate::support::until(|| weak.strong_count() == 0 && Arc::strong_count(&values) == 1);
         });
     }
-}
-
-/// Polled once more it would panic.
-fn sending_is_done<T: Send>(sending: &mainspring::SharedSending<'_, T>) -> bool {
-    !format!("{sending:?}").contains("queued: true")
 }

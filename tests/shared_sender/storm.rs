@@ -84,7 +84,7 @@ fn write(
                 }
             },
             5 => {
-                let sent = smol::block_on(shared.send_async(value));
+                let sent = smol::future::block_on(shared.send_async(value));
                 Some(sent.map(|()| None).map_err(|error| error.into_inner()))
             }
             6 => {

@@ -43,6 +43,10 @@ impl Wake for Closer {
     }
 }
 
+fn poll<F: Future + Unpin>(future: &mut F, cx: &mut Context<'_>) -> bool {
+    Pin::new(future).poll(cx).is_ready()
+}
+
 fn engines() -> impl Iterator<Item = (Place, Engine)> {
     let drives = [Drive::Callers, Drive::thread(Idle::Park), Drive::manual(|| {})];
     drives.into_iter().map(|drive| {
@@ -117,22 +121,22 @@ fn a_waker_may_close_the_engine() {
                 let mut sharing = shared.send_async(1);
                 let mut reaching = clock.reached(1000.into());
                 for _ in 0..6 {
-                    let _pending = Pin::new(&mut receiving).poll(&mut cx);
-                    let _pending = Pin::new(&mut waiting).poll(&mut cx);
-                    let _pending = Pin::new(&mut sending).poll(&mut cx);
-                    let _pending = Pin::new(&mut sharing).poll(&mut cx);
-                    let _pending = Pin::new(&mut reaching).poll(&mut cx);
+                    poll(&mut receiving, &mut cx);
+                    poll(&mut waiting, &mut cx);
+                    poll(&mut sending, &mut cx);
+                    poll(&mut sharing, &mut cx);
+                    poll(&mut reaching, &mut cx);
                 }
                 // From now on the waker finds the engine.
                 found.set(engine.clone()).ok();
                 tx.send(1_u32).unwrap();
                 engine.pass();
                 engine.close(Duration::ZERO).is_clean();
-                let _pending = Pin::new(&mut receiving).poll(&mut cx);
-                assert!(Pin::new(&mut waiting).poll(&mut cx).is_ready());
-                assert!(Pin::new(&mut sending).poll(&mut cx).is_ready());
-                assert!(Pin::new(&mut sharing).poll(&mut cx).is_ready());
-                assert!(Pin::new(&mut reaching).poll(&mut cx).is_ready());
+                poll(&mut receiving, &mut cx);
+                assert!(poll(&mut waiting, &mut cx));
+                assert!(poll(&mut sending, &mut cx));
+                assert!(poll(&mut sharing, &mut cx));
+                assert!(poll(&mut reaching, &mut cx));
             }
             assert_eq!(empty.recv(), Err(RecvError));
         });

@@ -70,7 +70,7 @@ fn send_until_refused(
         0 => go!(tx.send(value()).is_ok()),
         1 => go!(tx.send_stamped(value()).is_ok()),
         2 => Box::new(move || tx.send_batch(std::iter::repeat_with(value)).unwrap_err().sent),
-        3 => go!(smol::block_on(tx.send_async(value())).is_ok()),
+        3 => go!(smol::future::block_on(tx.send_async(value())).is_ok()),
         4 => go!(tx.send_timeout(value(), LONG).is_ok()),
         5 => {
             let shared = tx.into_shared();
@@ -82,7 +82,7 @@ fn send_until_refused(
         }
         7 => {
             let shared = tx.into_shared();
-            go!(smol::block_on(shared.send_async(value())).is_ok())
+            go!(smol::future::block_on(shared.send_async(value())).is_ok())
         }
         8 => {
             let mut all = group.broadcaster();
@@ -106,7 +106,7 @@ fn send_until_refused(
         }
         _ => {
             let to = out.add(to).unwrap();
-            go!(smol::block_on(out.send_async(to, value())).is_ok())
+            go!(smol::future::block_on(out.send_async(to, value())).is_ok())
         }
     }
 }

@@ -26,12 +26,12 @@ fn read_to_the_end(way: usize, mut rx: Receiver<u64>) -> (Vec<u64>, bool) {
                 }
             }
         }
-        2 => smol::block_on(async {
+        2 => smol::future::block_on(async {
             while let Ok((_, n)) = rx.recv_async().await {
                 read.push(n);
             }
         }),
-        3 => smol::block_on(async {
+        3 => smol::future::block_on(async {
             while let Ok(event) = rx.recv_event_async().await {
                 if let Event::Message(_, n) = event {
                     read.push(n);
@@ -158,10 +158,10 @@ fn the_last_clock_is_told() {
         assert_eq!(rx.recv_event(), Err(RecvError));
         assert_eq!(engine.clock().wait_for(2.into()), Ok(2.into()));
         assert_eq!(engine.clock().wait_for(3.into()), Err(WaitError));
-        assert_eq!(smol::block_on(engine.clock().reached(2.into())), Ok(2.into()));
-        assert_eq!(smol::block_on(engine.clock().reached(3.into())), Err(WaitError));
+        assert_eq!(smol::future::block_on(engine.clock().reached(2.into())), Ok(2.into()));
+        assert_eq!(smol::future::block_on(engine.clock().reached(3.into())), Err(WaitError));
         assert_eq!(progress.wait_for(2.into()), Err(WaitError));
-        assert_eq!(smol::block_on(progress.reached(2.into())), Err(WaitError));
+        assert_eq!(smol::future::block_on(progress.reached(2.into())), Err(WaitError));
         assert_eq!(other.recv(), Ok((2.into(), 2)));
         assert_eq!(other.recv(), Err(RecvError));
         assert_eq!(progress.wait_for(2.into()), Ok(2.into()));

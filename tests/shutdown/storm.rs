@@ -77,7 +77,7 @@ fn read<T: Send + 'static>(mut rx: Receiver<T>, way: u64, count: u64) {
         0 => drop(rx),
         1 => rx.messages().take(count as usize).for_each(drop),
         2 => while let Ok(Event::Message(..) | Event::Clock(_)) = rx.recv_event() {},
-        3 => smol::block_on(async { while rx.recv_async().await.is_ok() {} }),
+        3 => smol::future::block_on(async { while rx.recv_async().await.is_ok() {} }),
         4 => while rx.recv_batch(3, |_, value| drop(value)).is_ok() {},
         _ => while rx.recv_timeout(Duration::from_millis(1)).is_ok() {},
     }
