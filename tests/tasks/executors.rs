@@ -341,6 +341,17 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Pol
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
+/// Forgets a future, which leaks what it owns; with MAINSPRING_FORGET=no in the environment it is dropped, where leaks
+/// are looked for.
+pub(crate) fn forget<F>(future: F) {
+    if forgets() { std::mem::forget(future) } else { drop(future) }
+}
+
+/// Whether what is to be forgotten is.
+pub(crate) fn forgets() -> bool {
+    std::env::var_os("MAINSPRING_FORGET").is_none_or(|forgets| forgets != "no")
+}
+
 /// Lets the other tasks have their turn.
 pub(crate) async fn yield_now() {
     let mut yielded = false;

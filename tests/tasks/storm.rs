@@ -8,7 +8,9 @@ use mainspring::{Address, Drive, Engine, Event, Idle, Merge, Progress, Receiver,
 use parking_lot::Mutex;
 use smol::stream::StreamExt;
 
-use crate::executors::{Job, Runtime, all, block_on, in_thread, job, poll_times, yield_now};
+use crate::executors::{
+    Job, Runtime, all, block_on, forget, in_thread, job, poll_times, yield_now,
+};
 use crate::support::{Letter, Stamped, assert_complete, assert_dense, assert_in_order, to_the_end};
 
 /// Numbers that look like chance (splitmix64).
@@ -157,7 +159,7 @@ async fn disturb(engine: Engine, to: Address<Letter>, progress: Progress, mut di
             3 => {
                 let mut merge = Merge::new([engine.receiver::<u8>(), engine.receiver()]).unwrap();
                 assert!(poll_times(polls, merge.recv_async()).await.is_none());
-                std::mem::forget(poll_times(polls, merge.next()));
+                forget(poll_times(polls, merge.next()));
             }
             4 => {
                 // A lane that nothing is sent on, to one who is busy.
@@ -165,7 +167,7 @@ async fn disturb(engine: Engine, to: Address<Letter>, progress: Progress, mut di
                 yield_now().await;
                 drop(joined);
             }
-            _ => std::mem::forget(clock.reached(ahead)),
+            _ => forget(clock.reached(ahead)),
         }
         yield_now().await;
     }
