@@ -18,6 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use mainspring::{Engine, SendTimeoutError, SharedSender, TrySendError};
+use support::forget;
 
 fn engine(capacity: usize) -> Engine {
     Engine::builder().capacity(capacity).build().unwrap()
@@ -141,10 +142,10 @@ fn a_forgotten_one_is_sent_in_its_turn() {
     shared.send(0).unwrap();
     let mut forgotten = shared.send_async(1);
     put_to_sleep(&mut forgotten);
-    std::mem::forget(forgotten);
+    forget(forgotten);
     let mut stamping = shared.send_stamped_async(2);
     put_to_sleep(&mut stamping);
-    std::mem::forget(stamping);
+    forget(stamping);
     let author = thread::spawn(move || shared.send(3).map(|()| shared));
     for n in 0..4 {
         assert_eq!(rx.recv().unwrap().1, n);

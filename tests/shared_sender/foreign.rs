@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mainspring::{Drive, Engine, SharedSender};
 
-use crate::support::to_the_end;
+use crate::support::{forget, to_the_end};
 use crate::{poll, put_to_sleep};
 
 /// Does something at its end.
@@ -128,7 +128,7 @@ fn a_destructor_that_panics_keeps_nobody_asleep() {
         put_to_sleep(&mut first);
         let mut dropped = shared.send_async(Parcel::with(|| panic!("as planned")));
         put_to_sleep(&mut dropped);
-        std::mem::forget(dropped);
+        forget(dropped);
         let author = thread::spawn({
             let shared = shared.clone();
             move || shared.send(Parcel::plain()).is_err()
@@ -157,7 +157,7 @@ fn the_last_handle_goes_on_if_destructors_panic() {
                 panic!("as planned");
             }));
             put_to_sleep(&mut forgotten);
-            std::mem::forget(forgotten);
+            forget(forgotten);
         }
         thread::spawn(move || drop(shared)).join().unwrap_err();
         assert_eq!(ends.load(Ordering::Relaxed), 5);

@@ -1,6 +1,5 @@
 //! What shared senders keep alive goes when their handles go: queues, wakers in parkers, places in lists.
 
-use std::mem::forget;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Wake, Waker};
@@ -10,7 +9,7 @@ use std::time::Duration;
 use mainspring::{Drive, Engine, Idle, parts};
 
 use crate::put_to_sleep;
-use crate::support::to_the_end;
+use crate::support::{forget, to_the_end};
 
 /// An engine by hand, of which all ends keep `token` by its hook.
 fn engine_with(token: &Arc<()>) -> Engine {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mainspring::{Drive, Engine, Idle, SendTimeoutError, Seq, SharedSender, TrySendError};
 
-use crate::support::to_the_end;
+use crate::support::{forget, to_the_end};
 
 /// xorshift64*: a sequence for each seed.
 struct Dice(u64);
@@ -93,7 +93,7 @@ fn write(
                     Some(sent) => Some(sent.map(|()| None).map_err(|error| error.into_inner())),
                     None if dice.roll(8) == 0 => {
                         account.forgotten += 1;
-                        std::mem::forget(sending);
+                        forget(sending);
                         None
                     }
                     None => Some(sending.into_inner().map_or(Ok(None), Err)),

@@ -14,6 +14,13 @@ fn all_of(rx: &mut Receiver<u64>) -> Vec<u64> {
     rx.messages().map(|(_, n)| n).collect()
 }
 
+/// Passes until the clock stands there; beside a dispatcher thread one pass may come too soon.
+fn pass_up_to(engine: &Engine, number: u64) {
+    while engine.clock().now().get() < number {
+        engine.pass();
+    }
+}
+
 /// All that a receiver is given, in one of the ways of waiting, and whether closed was final.
 fn read_to_the_end(way: usize, mut rx: Receiver<u64>) -> (Vec<u64>, bool) {
     let mut read = Vec::new();
@@ -125,9 +132,9 @@ fn a_merge_yields_what_was_handed_out() {
         let mut merge: Merge<u64> = one.merge(two).unwrap();
         for n in 0..10 {
             to_one.send(2 * n).unwrap();
-            engine.pass();
+            pass_up_to(&engine, 2 * n + 1);
             to_two.send(2 * n + 1).unwrap();
-            engine.pass();
+            pass_up_to(&engine, 2 * n + 2);
         }
         let report = engine.close(Duration::ZERO);
         assert_eq!(report.clock.get(), 20);
@@ -147,9 +154,12 @@ fn the_last_clock_is_told() {
         let (mut tx, mut rx) = engine.channel::<u64>();
         let (mut elsewhere, mut other) = engine.channel::<u64>();
         let progress = other.progress();
-        engine.pass();
+        // All have joined before the first number.
+        while rx.joined_at().is_none() || other.joined_at().is_none() {
+            engine.pass();
+        }
         tx.send(1).unwrap();
-        engine.pass();
+        pass_up_to(&engine, 1);
         elsewhere.send(2).unwrap();
         let report = engine.close(Duration::ZERO);
         assert_eq!(report.clock.get(), 2);

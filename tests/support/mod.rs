@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::hint::spin_loop;
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -53,6 +53,13 @@ pub(crate) fn until(mut so: impl FnMut() -> bool) {
 /// kicks, so the one other thread that uses the engine is asleep now, or as good as.
 pub(crate) fn until_kicked_since(engine: &Engine, before: u64) {
     until(|| parts::kicks(engine) > before);
+}
+
+/// Forgets a value where the leak sanitizer finds it: known here, that is no leak.
+pub(crate) fn forget<T>(value: T) {
+    static FORGOTTEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let place: *mut T = Box::into_raw(Box::new(value));
+    FORGOTTEN.lock().unwrap().push(place.expose_provenance());
 }
 
 /// Counts the values that were dropped.
