@@ -8,7 +8,7 @@ use mainspring::{Drive, Engine, Follower, Idle, Merge, Progress, Reason, Seq, pa
 use smol::stream::StreamExt;
 
 use crate::executors::{Job, all, counter, job, poll_once};
-use crate::support::{Drops, to_the_end, until_kicked_since};
+use crate::support::{Drops, to_the_end, until, until_kicked_since};
 
 /// Goal: a receiver's end wakes those who send to it, the last source's end those who receive, also as events, as a
 /// merge or a follower; values come back. Method: all of them sleep in every executor; then a thread drops the other
@@ -125,14 +125,20 @@ fn a_poisoned_engine_wakes_every_task() {
             let to = out.add(&unread.address()).unwrap();
             let (progress, far) = (unread.progress(), engine.clock());
             behind.behind(&[unread.progress()]).unwrap();
+            // Each has its number before the next is sent, whoever passes.
+            let numbered = |number| {
+                until(|| {
+                    engine.run_until_idle();
+                    engine.clock().now().get() == number
+                });
+            };
             full.send(1).unwrap();
-            engine.run_until_idle();
+            numbered(1);
             all.send(2).unwrap();
-            engine.run_until_idle();
+            numbered(2);
             behind_tx.send(3).unwrap();
-            engine.run_until_idle();
+            numbered(3);
             let now = Seq::new(1);
-            assert_eq!(engine.clock().now().get(), 3);
             while events.try_recv_event().is_ok() {}
             out.try_send(to, 4).unwrap();
             let mut waits: Vec<(&str, Job)> = vec![
