@@ -18,6 +18,9 @@ use mainspring::{Engine, Event, Receiver, Sender, TrySendError, parts};
 /// ended by then hangs.
 const FOREVER: Duration = Duration::from_secs(600);
 
+/// A task asks to be polled again some times before it sleeps. One that was polled so often sleeps.
+pub(crate) const TILL_ASLEEP: usize = 24;
+
 /// Runs what would hang if it failed, and fails instead.
 pub(crate) fn to_the_end<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     let (done, wait) = channel();

@@ -8,10 +8,10 @@ use mainspring::{Engine, Event, Merge, Seq, parts};
 use smol::stream::StreamExt;
 
 use crate::executors::{Job, all, block_on, counter, job, poll_once, poll_times, yield_now};
-use crate::support::{Drops, to_the_end};
+use crate::support::{Drops, TILL_ASLEEP, to_the_end};
 
-/// A task is polled at most so often before it sleeps: the last points are after that.
-const POINTS: usize = 7;
+/// The last points are where it sleeps.
+const POINTS: usize = TILL_ASLEEP;
 
 const EACH: u64 = 200;
 
@@ -179,7 +179,7 @@ fn who_gives_up_leaves_no_waker_and_nobody_asleep() {
         macro_rules! sleeps_and_goes {
             ($future:expr) => {
                 let mut future = $future;
-                for _ in 0..10 {
+                for _ in 0..TILL_ASLEEP {
                     assert!(poll_once(&mut future, &waker).is_pending());
                 }
                 assert!(Arc::strong_count(&count) > alone, "it does not sleep");

@@ -8,7 +8,7 @@ use mainspring::{Drive, Engine, Follower, Idle, Merge, Progress, Reason, Seq, pa
 use smol::stream::StreamExt;
 
 use crate::executors::{Job, all, counter, job, poll_once};
-use crate::support::{Drops, to_the_end, until, until_kicked_since};
+use crate::support::{Drops, TILL_ASLEEP, to_the_end, until, until_kicked_since};
 
 /// Goal: a receiver's end wakes those who send to it, the last source's end those who receive, also as events, as a
 /// merge or a follower; values come back. Method: all of them sleep in every executor; then a thread drops the other
@@ -204,7 +204,7 @@ fn a_poisoned_engine_wakes_every_task() {
                 job(async move { assert!(late.reached(Seq::new(99)).await.is_err()) }),
             ));
             let counters: Vec<_> = waits.iter().map(|_| counter()).collect();
-            for _ in 0..12 {
+            for _ in 0..TILL_ASLEEP {
                 for ((name, job), (waker, _)) in waits.iter_mut().zip(&counters) {
                     assert!(poll_once(job, waker).is_pending(), "{name}");
                 }

@@ -7,11 +7,11 @@ use mainspring::{Engine, Event, Merge, Seq, parts};
 use smol::stream::StreamExt;
 
 use crate::executors::{all, block_on, counter, forget, forgets, in_thread, job, poll_once};
-use crate::support::{Drops, to_the_end};
+use crate::support::{Drops, TILL_ASLEEP, to_the_end};
 
 /// Polls a future until it sleeps, and forgets it there.
 fn poll_and_forget<F: Future + Unpin>(mut future: F, waker: &Waker) {
-    for _ in 0..6 {
+    for _ in 0..TILL_ASLEEP {
         assert!(poll_once(&mut future, waker).is_pending());
     }
     forget(future);
@@ -36,7 +36,7 @@ fn a_receiver_is_used_again() {
                 let before = count.count();
                 // The same task, which is the waker's.
                 let mut same = rx.recv_event_async();
-                for _ in 0..6 {
+                for _ in 0..TILL_ASLEEP {
                     assert!(poll_once(&mut same, &waker).is_pending());
                 }
                 let kicks = parts::kicks(&engine);
@@ -172,7 +172,7 @@ fn a_held_value_is_dropped_once() {
                 first.send_stamped(drops.value()).unwrap();
                 let (waker, _count) = counter();
                 let mut stamping = tx.send_stamped_async(drops.value());
-                for _ in 0..6 {
+                for _ in 0..TILL_ASLEEP {
                     assert!(poll_once(&mut stamping, &waker).is_pending());
                 }
                 if forgets {

@@ -7,7 +7,7 @@ use std::thread;
 use mainspring::{Engine, Seq};
 
 use crate::executors::{Job, Runtime, all, counter, job, only_own, poll_once};
-use crate::support::{to_the_end, until};
+use crate::support::{TILL_ASLEEP, to_the_end, until};
 
 const MANY: usize = 10_000;
 
@@ -64,7 +64,7 @@ fn clock_waiters() {
         let mut waits: Vec<_> =
             (0..MANY).map(|at| clock.reached(Seq::new(1 + (at * 7919 % MANY) as u64))).collect();
         for wait in &mut waits {
-            (0..4).for_each(|_| assert!(poll_once(wait, &waker).is_pending()));
+            (0..TILL_ASLEEP).for_each(|_| assert!(poll_once(wait, &waker).is_pending()));
         }
         let before = count.count();
         for n in 1..=MANY as u64 {
@@ -94,7 +94,7 @@ fn a_number_after_others_is_heard() {
             let (waker, count) = counter();
             let (mut near, mut far) =
                 (clock.reached(Seq::new(now + 20)), clock.reached(Seq::new(now + 60)));
-            for _ in 0..5 {
+            for _ in 0..TILL_ASLEEP {
                 assert!(poll_once(&mut far, &waker).is_pending());
                 assert!(sleepers == 1 || poll_once(&mut near, &waker).is_pending());
             }
@@ -124,7 +124,7 @@ fn progress_waiters() {
                 .map(|at| progress.reached(Seq::new(1 + (at * 7919 % MANY) as u64)))
                 .collect();
             for wait in &mut waits {
-                (0..4).for_each(|_| assert!(poll_once(wait, &waker).is_pending()));
+                (0..TILL_ASLEEP).for_each(|_| assert!(poll_once(wait, &waker).is_pending()));
             }
             let before = count.count();
             for n in 1..=MANY as u64 {

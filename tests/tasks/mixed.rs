@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use smol::stream::StreamExt;
 
 use crate::executors::{Job, Runtime, all, block_on, job, poll_once};
-use crate::support::{to_the_end, until};
+use crate::support::{TILL_ASLEEP, to_the_end, until};
 
 const EACH: u64 = 2000;
 
@@ -114,7 +114,7 @@ fn an_end_goes_from_tasks_to_threads_and_back() {
 #[test]
 fn a_wait_goes_on_in_another_executor() {
     for &runtime in all() {
-        for polls in [1, 4, 6] {
+        for polls in [1, 6, TILL_ASLEEP] {
             to_the_end(move || {
                 let engine = Engine::builder().capacity(1).inbox(1).build().unwrap();
                 let (mut tx, mut rx) = engine.channel::<u64>();

@@ -41,7 +41,7 @@ async fn write(mut tx: Sender<Letter>, author: usize, mut dice: Dice) {
                 let mut letter = letter;
                 for _ in 0..2 {
                     let mut sending = tx.send_async(letter);
-                    if poll_times(dice.below(7) as usize, &mut sending).await.is_some() {
+                    if poll_times(dice.below(16) as usize, &mut sending).await.is_some() {
                         letter.author = AUTHORS;
                         break;
                     }
@@ -54,7 +54,7 @@ async fn write(mut tx: Sender<Letter>, author: usize, mut dice: Dice) {
             }
             3 => {
                 let mut stamping = tx.send_stamped_async(letter);
-                poll_times(dice.below(7) as usize, &mut stamping).await;
+                poll_times(dice.below(16) as usize, &mut stamping).await;
                 // None if it was sent, numbered or not.
                 let back = stamping.into_inner();
                 if let Some(letter) = back {
@@ -88,7 +88,7 @@ async fn read(mut rx: Receiver<Letter>, mut dice: Dice) -> Vec<Stamped> {
     let mut told = Seq::ZERO;
     loop {
         let polls = match dice.below(3) {
-            0 => dice.below(8) as usize,
+            0 => dice.below(16) as usize,
             _ => usize::MAX,
         };
         let mut batch = Vec::new();
@@ -146,7 +146,7 @@ async fn disturb(engine: Engine, to: Address<Letter>, progress: Progress, mut di
     for _ in 0..60 {
         let clock = engine.clock();
         let ahead = Seq::new(clock.now().get() + dice.below(20));
-        let polls = dice.below(8) as usize;
+        let polls = dice.below(16) as usize;
         match dice.below(6) {
             0 => drop(poll_times(polls, clock.reached(ahead)).await.map(|got| got.unwrap())),
             1 => drop(poll_times(polls, progress.reached(ahead)).await.map(|got| got.unwrap())),

@@ -10,7 +10,7 @@ use mainspring::{Drive, Engine, Receiver, Sender, Seq, WaitError, parts};
 use parking_lot::Mutex;
 
 use crate::executors::{Hooked, counter, poll_once};
-use crate::support::{to_the_end, until};
+use crate::support::{TILL_ASLEEP, to_the_end, until};
 
 /// Everything that a waker can get at.
 struct Ends {
@@ -126,7 +126,7 @@ fn a_waker_may_use_the_engine() {
                 let mut handled = progress.reached(next);
                 // Each with its waker, until it sleeps; what its waker does may be what another waits for.
                 let mut is_sending = true;
-                for _ in 0..10 {
+                for _ in 0..TILL_ASLEEP {
                     assert!(poll_once(&mut message, &wakers[0]).is_pending());
                     is_sending = is_sending && poll_once(&mut sending, &wakers[1]).is_pending();
                     assert!(poll_once(&mut far, &wakers[2]).is_pending());
@@ -232,7 +232,7 @@ fn a_waker_that_panics_harms_no_other() {
 fn sleep_all<'a, F: Future + Unpin>(waits: &mut [F], waker: impl Fn(usize) -> &'a Waker) {
     // The bad one panics when it asks to be polled again: until that is over it has a good one.
     for wait in waits.iter_mut() {
-        (0..4).for_each(|_| assert!(poll_once(wait, Waker::noop()).is_pending()));
+        (0..TILL_ASLEEP).for_each(|_| assert!(poll_once(wait, Waker::noop()).is_pending()));
     }
     for (at, wait) in waits.iter_mut().enumerate() {
         assert!(poll_once(wait, waker(at)).is_pending());
