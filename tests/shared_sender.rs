@@ -33,7 +33,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 
 /// Polls it so often that it sleeps.
 fn put_to_sleep<F: Future + Unpin>(future: &mut F) {
-    for _ in 0..20 {
+    for _ in 0..support::TILL_ASLEEP {
         assert!(poll(future).is_none());
     }
 }
@@ -228,7 +228,7 @@ fn a_waker_may_use_the_sender() {
     shared.send(0).unwrap();
     shared.send(1).unwrap();
     let mut sending = shared.send_async(2);
-    for _ in 0..20 {
+    for _ in 0..support::TILL_ASLEEP {
         if nosy.woken.load(Ordering::Relaxed) > 10 {
             break;
         }

@@ -230,9 +230,9 @@ impl Shared {
         }
     }
 
-    /// Whether it is worth looking again. With passes by hand nothing is to be gained by it.
+    /// Whether it is worth looking again. With passes by hand nothing is to be gained by it, nor when there are none.
     fn may_yield(&self) -> bool {
-        !matches!(self.drive, Drive::Manual(_))
+        !matches!(self.drive, Drive::Manual(_)) && !self.is_poisoned()
     }
 
     /// Runs a pass on behalf of one who waits, as the drive allows.

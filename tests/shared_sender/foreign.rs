@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mainspring::{Drive, Engine, SharedSender};
 
-use crate::support::{forget, to_the_end};
+use crate::support::{TILL_ASLEEP, forget, to_the_end};
 use crate::{poll, put_to_sleep};
 
 /// Does something at its end.
@@ -227,7 +227,7 @@ fn wakers_that_send_do_not_nest() {
         shared.send(0).unwrap();
         let mut waiting: Vec<_> = (1..=TASKS).map(|n| shared.send_async(n)).collect();
         for sending in &mut waiting {
-            for _ in 0..6 {
+            for _ in 0..TILL_ASLEEP {
                 assert!(Pin::new(&mut *sending).poll(&mut cx).is_pending());
             }
         }

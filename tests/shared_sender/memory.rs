@@ -9,7 +9,7 @@ use std::time::Duration;
 use mainspring::{Drive, Engine, Idle, parts};
 
 use crate::put_to_sleep;
-use crate::support::{forget, to_the_end};
+use crate::support::{TILL_ASLEEP, forget, to_the_end};
 
 /// An engine by hand, of which all ends keep `token` by its hook.
 fn engine_with(token: &Arc<()>) -> Engine {
@@ -129,7 +129,7 @@ fn a_waker_that_was_left_over_may_use_the_sender() {
         let waker = Waker::from(Arc::new(Nosy(place.clone())));
         {
             let mut sending = tx.send_async(1);
-            for _ in 0..6 {
+            for _ in 0..TILL_ASLEEP {
                 let mut cx = Context::from_waker(&waker);
                 assert!(Pin::new(&mut sending).poll(&mut cx).is_pending());
             }
@@ -168,7 +168,7 @@ fn a_storm_leaves_nothing() {
                                     1 => drop(shared.send_stamped(value)),
                                     2 => {
                                         let mut sending = shared.send_async(value);
-                                        for _ in 0..6 {
+                                        for _ in 0..TILL_ASLEEP {
                                             if Pin::new(&mut sending).poll(&mut cx).is_ready() {
                                                 break;
                                             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use mainspring::{Drive, Engine, Idle, RecvError, parts};
 
 use crate::LONG;
-use crate::support::to_the_end;
+use crate::support::{TILL_ASLEEP, to_the_end};
 
 type Place = Arc<OnceLock<Engine>>;
 
@@ -120,7 +120,7 @@ fn a_waker_may_close_the_engine() {
                 let mut sending = full.send_async(1);
                 let mut sharing = shared.send_async(1);
                 let mut reaching = clock.reached(1000.into());
-                for _ in 0..6 {
+                for _ in 0..TILL_ASLEEP {
                     poll(&mut receiving, &mut cx);
                     poll(&mut waiting, &mut cx);
                     poll(&mut sending, &mut cx);

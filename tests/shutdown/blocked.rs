@@ -11,7 +11,7 @@ use std::time::Duration;
 use mainspring::{Drive, Engine, Idle, Receiver};
 
 use crate::LONG;
-use crate::support::to_the_end;
+use crate::support::{TILL_ASLEEP, to_the_end};
 
 /// A value of which all clones are counted.
 struct Large {
@@ -200,7 +200,7 @@ fn tasks_that_wait_are_told_by_hand() {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&waker);
-        for _ in 0..6 {
+        for _ in 0..TILL_ASLEEP {
             assert!(pin!(&mut sending).poll(&mut cx).is_pending(), "way {way}");
         }
         let before = woken.0.load(Ordering::Relaxed);
