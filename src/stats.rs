@@ -315,7 +315,10 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { clock, passes, short_ways, kicks, messages_per_pass, discarded, .. } = self;
         write!(f, "clock {clock}: {passes} passes and {short_ways} short ways, ")?;
-        write!(f, "{messages_per_pass:.1} messages each; {kicks} kicks; {discarded} discarded")?;
+        write!(f, "{messages_per_pass:.1} messages each; {kicks} kicks")?;
+        if *discarded > 0 {
+            write!(f, "; {discarded} discarded")?;
+        }
         for (index, receiver) in self.receivers.iter().enumerate() {
             let ReceiverStats { received, depth, lag, lag_time, lanes, stalls, .. } = receiver;
             let held = lanes.iter().filter(|lane| lane.held_up.is_some()).count();
