@@ -10,7 +10,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "a_merge_keeps_the_order",
         preemptions: 2,
-        executions_min: 10000,
+        executions_min: 8000,
         reaches: &["one now, one later"],
         body: a_merge_keeps_the_order,
     },

@@ -58,20 +58,20 @@ fn clock_record_is_never_torn() {
 /// Whoever finds it poisoned sees what was done under it.
 fn combine_shows_its_end() {
     let (done, combine) = (Arc::new(AtomicUsize::new(0)), Arc::new(Combine::new(())));
-    let last = thread::spawn({
+    let looker = thread::spawn({
         let (done, combine) = (done.clone(), combine.clone());
         move || {
-            if let Some(mut held) = combine.try_hold() {
-                done.store(1, Relaxed);
-                held.poison();
+            if combine.is_poisoned() {
+                reach("the end");
+                assert_eq!(done.load(Relaxed), 1, "what was done before the end");
             }
         }
     });
-    if combine.is_poisoned() {
-        reach("the end");
-        assert_eq!(done.load(Relaxed), 1, "what was done before the end");
+    if let Some(mut held) = combine.try_hold() {
+        done.store(1, Relaxed);
+        held.poison();
     }
-    last.join().unwrap();
+    looker.join().unwrap();
 }
 
 /// What was written before a kick is seen by a pass that begins after it, whoever runs that.

@@ -13,7 +13,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "o2_per_handle_of_an_outbox",
         preemptions: 2,
-        executions_min: 5000,
+        executions_min: 3000,
         reaches: &[],
         body: o2_per_handle_of_an_outbox,
     },
@@ -55,7 +55,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "o5_joining_late",
         preemptions: 2,
-        executions_min: 1500,
+        executions_min: 1200,
         reaches: &[],
         body: o5_joining_late,
     },

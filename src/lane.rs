@@ -435,9 +435,16 @@ impl LaneState {
     /// The receiver leaves. To be followed by a heavy barrier and the drain. After CLOSED that bit alone counts: what
     /// has no number is not left to the receiver then.
     pub(crate) fn leave(&self) {
-        let gone = |seen: u32| (seen & CLOSED == 0).then_some(seen | GONE);
-        // Relaxed, both: the heavy barrier that follows orders it before the drain's look at the tail.
-        self.sender.attention.fetch_update(Relaxed, Relaxed, gone).ok();
+        // A guess, not a load: loom would take a load for the only thing that others can come before.
+        let mut seen = 0;
+        while seen & CLOSED == 0 {
+            let attention = &self.sender.attention;
+            // Relaxed, both: the heavy barrier that follows orders it before the drain's look at the tail.
+            match attention.compare_exchange(seen, seen | GONE, Relaxed, Relaxed) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
+        }
     }
 
     /// Where the drain must stop: the tail, or one before it if the sender waits for the last number. In an engine that
