@@ -34,6 +34,8 @@
 //! sets AGAIN, which makes the drain look once more: the message counts as sent and never read. It does not wait
 //! for the end of the drain, which runs foreign destructors.
 
+mod stalls;
+
 use crossbeam_utils::CachePadded;
 
 use crate::inbox::Rest;
@@ -41,6 +43,7 @@ use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::sync::{Arc, Ordering::Relaxed};
 use crate::trace::Whom;
+pub(crate) use stalls::Stalls;
 
 /// In `attention`: somebody wants to hear of the next message.
 pub(crate) const WANT: u32 = 1;
@@ -93,43 +96,6 @@ struct StampLine {
     stamped: AtomicU64,
     /// The number of the last of them.
     last: AtomicU64,
-}
-
-/// For reports: when this lane had to wait. Written on slow paths only.
-#[derive(Default)]
-pub(crate) struct Stalls {
-    /// How often: the sender for room in the lane, or the dispatcher for room in the inbox.
-    count: AtomicU64,
-    /// The dispatcher's number of the receiver whose full inbox it waits for, + 1; or 0.
-    held_by: AtomicU32,
-}
-
-impl Stalls {
-    /// The sender waits for room.
-    pub(crate) fn count(&self) {
-        // Relaxed: a count.
-        self.count.fetch_add(1, Relaxed);
-    }
-
-    /// The dispatcher waits for room in an inbox,
-    pub(crate) fn begin(&self, port: u32) {
-        self.count();
-        // Relaxed: a report.
-        self.held_by.store(port + 1, Relaxed);
-    }
-
-    /// and waits no longer.
-    pub(crate) fn end(&self) {
-        // Relaxed: a report.
-        self.held_by.store(0, Relaxed);
-    }
-
-    /// How often, and whose inbox is waited for now.
-    pub(crate) fn read(&self) -> (u64, Option<usize>) {
-        // Relaxed, both: a report.
-        let held_by = self.held_by.load(Relaxed).checked_sub(1);
-        (self.count.load(Relaxed), held_by.map(|port| port as usize))
-    }
 }
 
 /// Messages of a lane since it began. For an outbox's ring, received is what was numbered.
