@@ -19,6 +19,13 @@ pub const MODELS: &[Model] = &[
         body: a_send_beside_a_close_is_counted_or_refused,
     },
     Model {
+        name: "a_close_with_time_leaves_nothing",
+        preemptions: 1,
+        executions_min: 500,
+        reaches: &["received", "refused"],
+        body: a_close_with_time_leaves_nothing,
+    },
+    Model {
         name: "a_send_beside_a_close_and_a_leaving_receiver",
         preemptions: 1,
         executions_min: 500,
@@ -99,6 +106,22 @@ fn a_send_beside_a_close_is_counted_or_refused() {
     }
     drop((rx, engine));
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+/// What counts as sent is received, also if it was published when everything seemed to be.
+fn a_close_with_time_leaves_nothing() {
+    let engine = engine(2, 2);
+    let (mut tx, mut rx) = engine.channel();
+    let author = thread::spawn(move || {
+        let sent = tx.send(0).is_ok();
+        reach(if sent { "received" } else { "refused" });
+        (sent, tx)
+    });
+    let receiver = thread::spawn(move || rx.messages().count());
+    assert!(engine.close(LONG).is_clean());
+    let (sent, tx) = author.join().unwrap();
+    assert_eq!(receiver.join().unwrap(), usize::from(sent));
+    drop(tx);
 }
 
 fn a_send_beside_a_close_and_a_leaving_receiver() {

@@ -315,6 +315,7 @@ pub(crate) fn heed_under_lock<T>(
     if attention & (GONE | POISONED | CLOSING) == 0 {
         return Vec::new();
     }
+    let attention = producer.state().attention_once_decided();
     let returned = if attention & GONE != 0 {
         producer.take_back(count, unread)
     } else if attention & CLOSED != 0 {

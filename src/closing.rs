@@ -4,14 +4,17 @@
 //!   shut       nobody joins any more
 //!   CLOSING    in each author's attention: what it has published is sent, and nothing more
 //!   drain      passes, until every lane is read to its end, or the time is up
+//!   UNDECIDED  in each author's attention: is it so? If not, on with the drain
 //!   CLOSED     no pass runs any more; what has no number is its author's again
 //! ```
 //!
 //! *Who publishes at that moment.* An author loads its attention after each publication. If it finds CLOSING, the
 //! message counts as sent: it is drained with the others, or reported as left. If it finds CLOSED, it takes the
-//! message back, since nobody will give it a number any more ([`lane`](crate::lane)). The report is made between these
-//! two: when every author is told CLOSED, and before any receiver, which would leave, and take with it what was
-//! published after the last pass. So nothing is lost without a word.
+//! message back, since nobody will give it a number any more ([`lane`](crate::lane)). If it finds UNDECIDED, it waits
+//! for one or the other: so nothing that counts can slip in between the look that finds everything received, and the
+//! end. Each author publishes once more at most, so there is an end to the looks. The report is made when every author
+//! is told CLOSED, and before any receiver, which would leave, and take with it what was published after the last pass.
+//! So nothing is lost without a word.
 //!
 //! *Who waits for the drain* is told when a receiver goes to sleep or leaves. One that never asks for more when it has
 //! the last message tells nobody, so this looks again every few milliseconds, too: to tell at each message would cost
@@ -21,7 +24,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Seq;
-use crate::drive::Shared;
+use crate::drive::{Attempt, Shared};
 use crate::lane::LaneState;
 use crate::park::{Deadline, Parker};
 use crate::stats::{HeldUp, LaneStats, ReceiverStats, Stats};
@@ -111,12 +114,44 @@ impl fmt::Display for Holder {
 pub(crate) fn close(shared: &Shared, within: Duration) -> Closing {
     let (deadline, before) = (Deadline::after(within), shared.discarded());
     stop_authors(shared);
-    drain(shared, deadline);
-    let look = |stats: &Stats| report(stats, stats.discarded - before);
-    let report = shared.close(|| look(&Stats::beside_the_dispatcher(shared)));
-    let report = report.unwrap_or_else(|| look(&Stats::of(shared)));
+    let discarded = || shared.discarded() - before;
+    let look = |stats: &Stats| report(stats, discarded());
+    let report = loop {
+        drain(shared, deadline);
+        let closed = shared.close(
+            || over(shared, deadline),
+            |over| match over {
+                // Not counted: what is being given back is still to be seen.
+                Over::Received => {
+                    let clock = Seq::new(shared.board().clock.now());
+                    Closing { clock, left: Vec::new(), discarded: discarded() }
+                }
+                Over::Late => look(&Stats::beside_the_dispatcher(shared)),
+            },
+        );
+        match closed {
+            Attempt::Closed(report) => break report,
+            Attempt::TooEarly => {}
+            Attempt::ClosedBefore => break look(&Stats::of(shared)),
+        }
+    };
     trace::closed(report.clock, report.left.len(), report.discarded);
     report
+}
+
+/// Why the drain is over.
+enum Over {
+    /// All that was sent is received.
+    Received,
+    /// The time is up.
+    Late,
+}
+
+fn over(shared: &Shared, deadline: Option<Deadline>) -> Option<Over> {
+    if shared.ports.all().iter().all(|port| port.has_all()) {
+        return Some(Over::Received);
+    }
+    deadline.is_some_and(Deadline::has_passed).then_some(Over::Late)
 }
 
 /// Tells every author that nothing more is sent.
@@ -155,10 +190,8 @@ fn drain(shared: &Shared, deadline: Option<Deadline>) {
         // Pairs with the heavy barriers of receivers that go to sleep, or leave: they see us armed, or we see what they
         // have read.
         heavy!("close.drain.heavy");
-        while shared.pass_by_hand() {}
-        let is_over = shared.is_poisoned()
-            || deadline.is_some_and(Deadline::has_passed)
-            || shared.ports.all().iter().all(|port| port.has_all());
+        shared.settle();
+        let is_over = shared.is_poisoned() || over(shared, deadline).is_some();
         if !is_over {
             let glance = GLANCE.and_then(Deadline::after);
             let glance = glance.filter(|glance| glance.is_before(deadline));

@@ -84,6 +84,9 @@ pub(crate) struct Core {
     opened: Vec<u16>,
     /// Members have joined in this pass.
     members_joined: bool,
+    /// Somebody sleeps on for a number that this pass does not reach: each lane that it looks at speaks up by
+    /// itself, and goes on to.
+    keeps_wants: bool,
     /// Another pass is due.
     again: bool,
     passes: u64,
@@ -171,6 +174,7 @@ impl Core {
             authors: Vec::new(),
             opened: Vec::new(),
             members_joined: false,
+            keeps_wants: false,
             again: false,
             passes: 0,
             short_ways: 0,
@@ -198,6 +202,30 @@ impl Core {
             self.clock.publish(&self.board.clock, self.seq, now);
         }
         self.settle(stamped)
+    }
+
+    /// One turn, after which whatever is sent is heard of: every lane that the passes look at is asked to speak up
+    /// beforehand, and stays so. For those who sleep on for numbers that are far off: without this, another pass
+    /// would be due after each that numbers something.
+    pub(crate) fn pass_and_listen(&mut self, now: u64) -> Effects {
+        self.listen_to_all();
+        self.keeps_wants = true;
+        let effects = self.pass(now);
+        self.keeps_wants = false;
+        effects
+    }
+
+    fn listen_to_all(&mut self) {
+        let Self { ports, sources, full, scan, passes, .. } = self;
+        let mut any = false;
+        for id in full.iter().flat_map(|&port| ports[port].all_waiting()) {
+            // One that waits for room may be served in this pass.
+            any |= sources.get(id).is_some_and(|source| source.state().set_want());
+        }
+        if !scan.watch(sources, *passes) && any {
+            // Pairs with the light barrier of each author, as there.
+            heavy!("pass.listen.heavy");
+        }
     }
 
     /// How many passes there have been, and how often a receiver has stamped its own lane alone.

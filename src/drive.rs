@@ -74,11 +74,18 @@ pub(crate) struct Shared {
     pub(crate) inbox: usize,
 }
 
+/// What has become of an attempt to close the engine.
+pub(crate) enum Attempt<R> {
+    Closed(R),
+    TooEarly,
+    ClosedBefore,
+}
+
 /// What has become of a pass's effects.
 struct Carried {
-    /// Another pass is due.
-    due: bool,
-    /// Somebody else makes it.
+    /// Some sleep on, for numbers that it has not reached.
+    left: bool,
+    /// Somebody else goes on.
     handed_over: bool,
 }
 
@@ -215,19 +222,23 @@ impl Shared {
 
     /// Passes, and goes on while others kick. True if a pass did something.
     fn run<'a>(&'a self, mut held: Held<'a, Core>) -> bool {
-        let mut did = false;
+        let (mut did, mut listens) = (false, false);
         for passes in 0.. {
-            let mut effects = self.pass(&mut held);
+            let mut effects = self.pass(&mut held, listens);
             did |= effects.stamped > 0 || effects.again;
             let kicked = held.release();
             // With passes by hand nobody else would take it.
             let last = passes >= EXTRA_PASSES && !matches!(self.drive, Drive::Manual(_));
             let due = effects.again || kicked;
-            let Carried { due, handed_over } = self.carry_out(&mut effects, due, last);
-            if handed_over || !due {
+            let Carried { left, handed_over } = self.carry_out(&mut effects, due && last);
+            // Those who sleep on want the next message to be heard of. A pass that numbers nothing sees to it;
+            // where there is always something, one that listens.
+            let sleepers = left && !listens;
+            if handed_over || !(due || sleepers) {
                 break;
             }
-            if passes >= EXTRA_PASSES {
+            listens = sleepers && !due && passes >= EXTRA_PASSES;
+            if due && passes >= EXTRA_PASSES {
                 // Those who keep kicking find it free meanwhile, and pass themselves.
                 sync::give_way();
             }
@@ -257,9 +268,9 @@ impl Shared {
     }
 
     /// One pass.
-    fn pass(&self, held: &mut Held<'_, Core>) -> Effects {
+    fn pass(&self, held: &mut Held<'_, Core>, listens: bool) -> Effects {
         let at = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
-        self.guarded(held, |held| held.pass(at))
+        self.guarded(held, |held| if listens { held.pass_and_listen(at) } else { held.pass(at) })
     }
 
     /// If something panics in the core, which is our bug, everyone who knows the engine gets `Closed`.
@@ -322,29 +333,24 @@ impl Shared {
         Some(found.unwrap_or(false))
     }
 
-    /// Wakes whom a pass has found. If another pass is `due`, and this was the `last` of the caller's, a thread among
-    /// them is asked to go on.
-    fn carry_out(&self, effects: &mut Effects, mut due: bool, last: bool) -> Carried {
-        let hand_over = last && (due || effects.clock_moved);
+    /// Wakes whom a pass has found. With `hand_over` a thread among them is asked to go on passing.
+    fn carry_out(&self, effects: &mut Effects, hand_over: bool) -> Carried {
         if hand_over {
             // Release: pairs with `take_baton`: the kick of whoever takes it comes after our release of the core.
             // By swap, as there.
             self.baton.swap(true, ord!("drive.baton.pass", Release));
         }
-        let mut woke = false;
+        let (mut woke, mut left) = (false, false);
         for parker in effects.take_wakes() {
             woke |= parker.wake();
         }
         if effects.clock_moved {
             let woken = self.board.waiters.wake(self.board.clock.now());
             woke |= woken.thread;
-            // Those who sleep on want the next message to be heard of: a pass that stamps nothing sees to it.
-            due |= woken.left;
-            woke |= hand_over && !woke && woken.left && self.board.waiters.wake_first();
+            left = woken.left;
         }
         // Relaxed: no thread woken, so we go on ourselves, unless somebody has taken the baton all the same.
-        let handed_over = hand_over && ((woke && due) || !self.baton.swap(false, Relaxed));
-        Carried { due, handed_over }
+        Carried { left, handed_over: hand_over && (woke || !self.baton.swap(false, Relaxed)) }
     }
 
     /// Whoever has slept or been about to may have been asked to go on passing.
@@ -372,25 +378,49 @@ impl Shared {
         }
     }
 
-    /// Closes the engine: no pass runs any more. `report` is asked in between: no author publishes a message any more
-    /// that counts as sent, and no receiver knows of the end yet, and leaves. It must not ask the dispatcher. None if
-    /// the engine was closed before.
-    pub(crate) fn close<R>(&self, report: impl FnOnce() -> R) -> Option<R> {
+    /// Passes until nothing is left to be done, and not before a pass that somebody else makes is over.
+    pub(crate) fn settle(&self) {
+        while !self.is_poisoned() {
+            match self.core.try_hold().map(|held| self.run(held)) {
+                Some(true) => {}
+                Some(false) => return,
+                None => sync::yield_now(),
+            }
+        }
+    }
+
+    /// Closes the engine, if the drain is `over`: no pass runs any more. That, and the report, are asked when no author
+    /// publishes a message any more that counts as sent, and no receiver knows of the end yet, and leaves. They must
+    /// not ask the dispatcher.
+    pub(crate) fn close<O, R>(
+        &self,
+        over: impl Fn() -> Option<O>,
+        report: impl Fn(O) -> R,
+    ) -> Attempt<R> {
         while !self.is_poisoned() {
             let Some(mut held) = self.core.try_hold() else {
                 sync::yield_now();
                 continue;
             };
             let report = self.guarded(&mut held, |held| {
-                held.authors().for_each(LaneState::refuse);
-                // Pairs with the light barrier of each author: what it has published is counted, or it sees CLOSED.
-                heavy!("close.closed.heavy");
-                report()
+                held.authors().for_each(LaneState::suspend);
+                // Pairs with the light barrier of each author: what it has published is found, or it sees UNDECIDED.
+                heavy!("close.decide.heavy");
+                let over = over();
+                let tell = if over.is_some() { LaneState::refuse } else { LaneState::go_on };
+                held.authors().for_each(tell);
+                over.map(&report)
             });
-            self.poison_held(&mut held, End::Closed);
-            return Some(report);
+            if let Some(report) = report {
+                self.poison_held(&mut held, End::Closed);
+                return Attempt::Closed(report);
+            }
+            if held.release() {
+                self.kick();
+            }
+            return Attempt::TooEarly;
         }
-        None
+        Attempt::ClosedBefore
     }
 
     /// As if a pass had panicked, for tests of what a bug of ours would do.

@@ -11,22 +11,8 @@
 //! The slots of `T` are in [`ring`](crate::ring). Positions count messages since the lane began; they never wrap
 //! (63 bits). `stamped` may pass a message that was never read, `head` never passes `tail`.
 //!
-//! **Attention** is the word that a sender loads after each publication, from the line it has just written:
-//!
-//! | bit | set by | cleared by | means to the sender |
-//! |---|---|---|---|
-//! | WANT | a receiver that goes to sleep; a pass that will not look; at birth | the pass, alone | raise, kick |
-//! | GONE | the leaving receiver | – | take back, or leave to the receiver |
-//! | AGAIN | the sender that found GONE without DRAINED | the leaving receiver | – |
-//! | DRAINED | the leaving receiver, by a CAS that fails if AGAIN has come | – | what is still in the lane is yours |
-//! | HOLD | a sender about to wait for a number | the same | (to the receiver: leave the last value alone) |
-//! | POISONED | a pass that panicked, a closed engine | – | close |
-//! | CLOSING | who closes the engine | – | sent; close |
-//! | CLOSED | who has closed the engine | – | take back what has no number; close |
-//!
-//! The pass clears WANT when it stamps something of the lane, before it publishes the entry: the receiver that takes
-//! the run may set it again. Why the sender never clears it: one that was delayed after its publication would clear
-//! the WANT of a later sleep, for a message that had long been stamped, and the next message would wake nobody.
+//! **Attention** is the word that a sender loads after each publication, from the line it has just written
+//! ([`attention`]).
 //!
 //! **A receiver leaves** while messages come: it sets GONE, passes a heavy barrier, and drops `head..tail`. *If a
 //! publication precedes the barrier*, the drain sees it. *Otherwise* the sender, which loads `attention` after
@@ -34,6 +20,7 @@
 //! sets AGAIN, which makes the drain look once more: the message counts as sent and never read. It does not wait
 //! for the end of the drain, which runs foreign destructors.
 
+mod attention;
 mod stalls;
 
 use crossbeam_utils::CachePadded;
@@ -41,23 +28,11 @@ use crossbeam_utils::CachePadded;
 use crate::inbox::Rest;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
-use crate::sync::{Arc, Ordering::Relaxed};
+use crate::sync::{Arc, Ordering::Relaxed, yield_now};
 use crate::trace::Whom;
+use attention::{AGAIN, DRAINED, HOLD, UNDECIDED};
+pub(crate) use attention::{CLOSED, CLOSING, GONE, POISONED, WANT};
 pub(crate) use stalls::Stalls;
-
-/// In `attention`: somebody wants to hear of the next message.
-pub(crate) const WANT: u32 = 1;
-/// In `attention`: the receiver has left or is leaving.
-pub(crate) const GONE: u32 = 2;
-const AGAIN: u32 = 4;
-const DRAINED: u32 = 8;
-const HOLD: u32 = 16;
-/// In `attention`: a pass has panicked; nothing is dispatched any more.
-pub(crate) const POISONED: u32 = 32;
-/// In `attention`: the engine is being closed: what was published is sent, and nothing more.
-pub(crate) const CLOSING: u32 = 64;
-/// In `attention`, with POISONED: the engine was closed, and not by a panic: what has no number is the author's again.
-pub(crate) const CLOSED: u32 = 128;
 
 /// In `tail`: the sender will publish nothing more. One word with the position, so both are read together.
 const ENDED: u64 = 1 << 63;
@@ -232,6 +207,21 @@ impl LaneState {
         self.stamps.stamped.load(Relaxed)
     }
 
+    /// The word to heed after a publication that met CLOSING, when it is decided whether that came in time.
+    #[cold]
+    pub(crate) fn attention_once_decided(&self) -> u32 {
+        loop {
+            // Relaxed: the barrier before the first look ordered it behind the publication; what is taken back is read
+            // with Acquire (`numbered_at_last`).
+            let attention = self.sender.attention.load(Relaxed);
+            if attention & UNDECIDED == 0 || attention & CLOSED != 0 {
+                return attention;
+            }
+            // Whoever decides holds the core meanwhile, and asks some counters.
+            yield_now();
+        }
+    }
+
     /// To be asked after a publication that met GONE: whose are the values now?
     pub(crate) fn after_gone(&self) -> AfterGone {
         // Relaxed: only the CAS below, or the Acquire in `drained`, settles.
@@ -283,12 +273,12 @@ impl LaneState {
         self.sender.waived.load(ord!("lane.waived.read", Acquire))
     }
 
-    /// Clears WANT. To be called when something of this lane is stamped, before the entry is published: the
-    /// receiver that takes the run may go to sleep and set it again.
+    /// Clears WANT, unless it is to be kept. To be called when something of this lane is stamped, before the entry is
+    /// published: the receiver that takes the run may go to sleep and set it again.
     #[inline]
-    pub(crate) fn clear_want(&self) {
+    pub(crate) fn clear_want(&self, keep: bool) {
         // Relaxed: a WANT that is missed here costs its sender one kick too many.
-        if self.sender.attention.load(Relaxed) & WANT != 0 {
+        if !keep && self.sender.attention.load(Relaxed) & WANT != 0 {
             // Relaxed: the entry's Release orders it before a WANT that is set by whoever has read the entry.
             self.sender.attention.fetch_and(!WANT, Relaxed);
         }
@@ -349,6 +339,19 @@ impl LaneState {
     pub(crate) fn begin_closing(&self) {
         // Relaxed: the barrier orders it before the looks that follow.
         self.sender.attention.fetch_or(CLOSING, Relaxed);
+    }
+
+    /// What is published from now on does not count before it is decided whether the engine is closed. To be
+    /// followed by a heavy barrier, and by [`refuse`](Self::refuse) or [`go_on`](Self::go_on).
+    pub(crate) fn suspend(&self) {
+        // Relaxed: the barrier orders it before the looks that follow.
+        self.sender.attention.fetch_or(UNDECIDED, Relaxed);
+    }
+
+    /// The engine is not closed yet: what was published counts.
+    pub(crate) fn go_on(&self) {
+        // Relaxed: nothing rides on it.
+        self.sender.attention.fetch_and(!UNDECIDED, Relaxed);
     }
 
     /// No pass runs any more: what is published from now on is its author's again.

@@ -29,6 +29,7 @@ use crate::park::Parker;
 use crate::ring::Lane;
 use crate::sync::{Arc, unique};
 use crate::trace::{self, Who};
+use crate::turns::Turns;
 use branch::Branch;
 use crowd::CrowdSlot;
 pub use crowd::GroupTarget;
@@ -70,6 +71,8 @@ pub struct Outbox {
     /// How many of them are removed.
     vacant: usize,
     crowds: Vec<CrowdSlot>,
+    /// Of a task that sends.
+    turns: Turns,
 }
 
 impl Outbox {
@@ -79,7 +82,16 @@ impl Outbox {
         shared.announce(Change::Outbox { ring: ring.clone() });
         trace::joined(Who::Outbox(ring.name.as_deref(), ring.id));
         let limit = ring.capacity();
-        Self { shared, ring, tail: 0, limit, targets: Vec::new(), vacant: 0, crowds: Vec::new() }
+        Self {
+            shared,
+            ring,
+            tail: 0,
+            limit,
+            targets: Vec::new(),
+            vacant: 0,
+            crowds: Vec::new(),
+            turns: Turns::default(),
+        }
     }
 
     /// Adds a receiver. One that is a target already stays the same target.

@@ -268,6 +268,9 @@ impl<'a, T: Send + 'static> SharedSending<'a, T> {
     }
 
     fn poll_outcome(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
+        if self.value.is_some() {
+            ready!(self.line.turns.poll(cx));
+        }
         if let Some(value) = self.value.take() {
             match self.line.enter(value, self.wants_number) {
                 Entered::Sent => return Poll::Ready(Ok(None)),

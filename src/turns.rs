@@ -6,6 +6,9 @@
 
 use std::task::{Context, Poll};
 
+use crate::sync::Ordering::Relaxed;
+use crate::sync::atomic::AtomicU32;
+
 /// So many in a row, as in tokio's channels.
 const TURNS: u32 = 128;
 
@@ -40,5 +43,23 @@ impl Turns {
             Poll::Pending => *self = Self::default(),
         }
         found
+    }
+}
+
+/// The turns of an end that several use at once. Which of them had how many in a row nobody counts, so that one gives
+/// way whose look is the last of so many.
+#[derive(Default)]
+pub(crate) struct SharedTurns(AtomicU32);
+
+impl SharedTurns {
+    /// Before a look. Pending if it is time to give way.
+    #[inline]
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        // Relaxed: a count.
+        if self.0.fetch_add(1, Relaxed) % TURNS < TURNS - 1 {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }

@@ -137,17 +137,6 @@ impl Waiters {
         Woken { thread, left }
     }
 
-    /// Wakes the one with the lowest number, too early; true if it is a thread.
-    pub(crate) fn wake_first(&self) -> bool {
-        let mut list = self.list.lock();
-        // Whoever waits for something else is of no use.
-        let first = list.order.peek().copied().filter(|Reverse((number, ..))| *number < NEVER);
-        let parker = first.and_then(|Reverse((_, ticket, key))| list.take(key, ticket));
-        self.tell(&mut list);
-        drop(list);
-        parker.is_some_and(|parker| parker.wake())
-    }
-
     /// Notes which number is next. Under the lock.
     fn tell(&self, list: &mut List) -> u64 {
         list.tidy();

@@ -200,7 +200,7 @@ fn an_empty_engine_is_written() {
     for timestamps in [false, true] {
         let told = families(&by_hand(timestamps).stats());
         let names: Vec<_> = told.keys().map(String::as_str).collect();
-        let expected = ["clock", "kicks", "passes", "short_ways"];
+        let expected = ["clock", "discarded", "kicks", "passes", "short_ways"];
         assert_eq!(names, expected.map(|name| format!("mainspring_{name}")));
         assert_eq!(told["mainspring_clock"].samples[0], (BTreeMap::new(), "0".to_owned()));
         assert_eq!(told["mainspring_clock"].kind, "gauge");
@@ -217,6 +217,9 @@ fn a_report_is_written_whole() {
     let (mut other, mut nameless) = engine.channel();
     let mut router = engine.named_outbox("router");
     let idle = engine.outbox();
+    let (mut to_nobody, gone) = engine.channel();
+    to_nobody.send(0).unwrap();
+    drop(gone);
     let target = router.add(&orders.address()).unwrap();
     engine.run_until_idle();
     tx.send(1).unwrap();
@@ -247,6 +250,7 @@ fn a_report_is_written_whole() {
         assert_eq!(lag, rx.lag_time.unwrap().as_secs_f64());
     }
     assert_eq!(told("receiver_depth").of("name", "orders"), "3");
+    assert_eq!(told("discarded").samples, [(BTreeMap::new(), "1".to_owned())]);
     assert_eq!(told("receiver_lag_seconds").of("id", &ids[1]), "0.0");
     assert!(told("clock_age_seconds").samples[0].1.contains(['.', 'e']));
     let held: Vec<_> = told("receiver_held_up_lanes").samples.iter().collect();

@@ -80,6 +80,64 @@ fn what_was_sent_is_received_first() {
     }
 }
 
+/// Goal: where somebody asks for a receiver's progress, what it has is to be handled before the engine is closed.
+/// Method: the end is told before the receiver asks for the next message, and must not come before that.
+#[test]
+fn what_is_not_handled_is_waited_for() {
+    for drive in [Drive::Callers, Drive::thread(Idle::Park)] {
+        let engine = Engine::builder().drive(drive).build().unwrap();
+        let (mut tx, mut rx) = engine.channel();
+        let progress = rx.progress();
+        tx.send(1).unwrap();
+        assert_eq!(rx.recv(), Ok((1.into(), 1)));
+        let has_handled = Arc::new(AtomicUsize::new(0));
+        let (closing, seen) = (engine.clone(), has_handled.clone());
+        let closer = thread::spawn(move || {
+            let report = closing.close(LONG);
+            (report, seen.load(Ordering::SeqCst))
+        });
+        while !engine.is_closed() {
+            thread::yield_now();
+        }
+        for _ in 0..1000 {
+            thread::yield_now();
+        }
+        has_handled.store(1, Ordering::SeqCst);
+        assert_eq!(rx.recv(), Err(RecvError));
+        let (report, seen) = closer.join().unwrap();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(seen, 1, "closed before it was handled");
+        drop(progress);
+    }
+}
+
+/// Goal: what a receiver does not receive because it goes while the engine is being closed is told; what others did not
+/// receive before is not.
+#[test]
+fn what_a_leaving_receiver_has_not_received_is_told() {
+    for drive in drives() {
+        let engine = Engine::builder().drive(drive).build().unwrap();
+        let (mut tx, rx) = engine.channel();
+        tx.send_batch(0..2).unwrap();
+        drop(rx);
+        assert_eq!(engine.stats().discarded, 2);
+        let (mut tx, mut rx) = engine.channel();
+        tx.send_batch(0..4).unwrap();
+        engine.run_until_idle();
+        assert_eq!(rx.recv().unwrap().1, 0);
+        let closing = engine.clone();
+        let closer = thread::spawn(move || closing.close(LONG));
+        while !engine.is_closed() {
+            thread::yield_now();
+        }
+        drop(rx);
+        let report = closer.join().unwrap();
+        assert_eq!((report.left.len(), report.discarded), (0, 3));
+        assert!(!report.is_clean());
+        assert_eq!(report.to_string(), "3 not received by receivers that have gone");
+    }
+}
+
 #[test]
 fn what_is_left_is_told_with_those_who_hold_it() {
     let engine = Engine::new();

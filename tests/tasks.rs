@@ -22,6 +22,8 @@ mod mixed;
 #[path = "tasks/storm.rs"]
 mod storm;
 mod support;
+#[path = "tasks/turns.rs"]
+mod turns;
 #[path = "tasks/wakers.rs"]
 mod wakers;
 

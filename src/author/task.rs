@@ -159,7 +159,16 @@ impl<T: Send + 'static> Future for Stamping<'_, T> {
     ///
     /// If it was ready before.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { author, value: place, wait, is_held } = self.get_mut();
+        let stamping = self.get_mut();
+        ready!(stamping.author.turns.poll(cx));
+        let found = stamping.poll_number(cx);
+        stamping.author.turns.count(found)
+    }
+}
+
+impl<T: Send + 'static> Stamping<'_, T> {
+    fn poll_number(&mut self, cx: &Context<'_>) -> Poll<Result<Seq, SendError<T>>> {
+        let Self { author, value: place, wait, is_held } = self;
         if !*is_held {
             let mut value = place.take().expect("polled after it was ready");
             if check_closed(&mut author.producer) {

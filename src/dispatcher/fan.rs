@@ -123,7 +123,7 @@ impl Core {
             rest: source.ended.then_some((source.stamped, source.seen)),
         };
         // Before the entries: whoever reads one may go to sleep, and want to hear again.
-        source.state().clear_want();
+        source.state().clear_want(self.keeps_wants);
         self.seq += len;
         source.stamped += len;
         source.state().stamp(source.stamped, self.seq);
@@ -193,7 +193,7 @@ impl Core {
             }
         });
         let Some(full) = full else { return false };
-        self.sources[id].state().clear_want();
+        self.sources[id].state().clear_want(self.keeps_wants);
         self.wait(id, full, true);
         true
     }

@@ -125,7 +125,7 @@ impl Core {
             forwarding.is_heard = false;
             // One that goes cold, or is, keeps it.
             if source.phase == Phase::Hot {
-                source.state().clear_want();
+                source.state().clear_want(self.keeps_wants);
             }
         }
     }

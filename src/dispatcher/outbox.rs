@@ -93,7 +93,7 @@ impl Core {
 
     /// Stamps the next window. False if there is none, and the next message takes a step of its own.
     fn window(&mut self, id: usize, end: u64, served: bool) -> bool {
-        let Self { sources, ports, touched, opened, seq, .. } = self;
+        let Self { sources, ports, touched, opened, seq, keeps_wants, .. } = self;
         let source = &mut sources[id];
         let Kind::Outbox(Outlets { ring, targets, .. }) = &mut source.kind else {
             unreachable!("an outbox's turn")
@@ -114,10 +114,10 @@ impl Core {
         }
         for &word in &*opened {
             let target = targets[usize::from(word)].as_mut().expect("it was opened");
-            target.hand_out(ports, touched, *seq + 1);
+            target.hand_out(ports, touched, *seq + 1, *keeps_wants);
         }
         if len > 0 {
-            ring.state().clear_want();
+            ring.state().clear_want(*keeps_wants);
         }
         source.stamped += len;
         *seq += len;
@@ -129,7 +129,7 @@ impl Core {
 
     /// Stamps the next run of an outbox: `len` messages for one target that follow each other.
     fn step(&mut self, id: usize, len: u64, served: Option<usize>) -> Step {
-        let Self { sources, ports, touched, seq, again, .. } = self;
+        let Self { sources, ports, touched, seq, again, keeps_wants, .. } = self;
         let source = &mut sources[id];
         let Kind::Outbox(outlets) = &mut source.kind else { unreachable!("an outbox's turn") };
         let ring = &outlets.ring;
@@ -163,12 +163,12 @@ impl Core {
             target.in_overflow = true;
             port.touch(to.port, touched);
         } else if !source.ended && port.must_wait(served.is_some()) {
-            ring.state().clear_want();
+            ring.state().clear_want(*keeps_wants);
             self.wait(id, to.port, false);
             return Step::Waits;
         } else {
-            target.clear_want(port);
-            ring.state().clear_want();
+            target.clear_want(port, *keeps_wants);
+            ring.state().clear_want(*keeps_wants);
             let run =
                 Run { key: to.key, len: len as u32, first_seq: *seq + 1, mask: 0, last: false };
             port.write(run);
@@ -200,8 +200,8 @@ impl Core {
         };
         let target = targets[usize::from(word)].as_mut().expect("it was looked up");
         // Before the entries, as for a window.
-        target.lane.clear_want();
-        ring.state().clear_want();
+        target.lane.clear_want(self.keeps_wants);
+        ring.state().clear_want(self.keeps_wants);
         self.seq += len;
         source.stamped += len;
         target.stamped += len;
@@ -290,23 +290,29 @@ impl Target {
 
     /// Clears WANT, if it may have been set since that was last done. Before the entry: whoever reads that may go to
     /// sleep, and want to hear again.
-    fn clear_want(&mut self, port: &Port) {
+    fn clear_want(&mut self, port: &Port, keep: bool) {
         let sleeps = Some(port.inbox().sleeps());
-        if self.sleeps != sleeps {
+        if !keep && self.sleeps != sleeps {
             self.sleeps = sleeps;
-            self.lane.clear_want();
+            self.lane.clear_want(false);
         }
     }
 
     /// Hands out the run of a window that begins with the number `first`.
-    fn hand_out(&mut self, ports: &mut Slab<Port>, touched: &mut Vec<usize>, first: u64) {
+    fn hand_out(
+        &mut self,
+        ports: &mut Slab<Port>,
+        touched: &mut Vec<usize>,
+        first: u64,
+        keep: bool,
+    ) {
         let Destination { port: id, key } = self.to.expect("it was opened");
         let mask = std::mem::take(&mut self.mask);
         let (lowest, highest) = (mask.trailing_zeros(), WINDOW as u32 - 1 - mask.leading_zeros());
         let (mask, len) = (mask >> lowest, mask.count_ones());
         let adjacent = len == highest - lowest + 1;
         let port = &mut ports[id];
-        self.clear_want(port);
+        self.clear_want(port, keep);
         port.reserved -= 1;
         port.write(Run {
             key,

@@ -219,6 +219,11 @@ impl Port {
         }
     }
 
+    /// The sources that wait, and some that wait no more.
+    pub(super) fn all_waiting(&self) -> impl Iterator<Item = usize> {
+        self.waiting.iter().map(|waiting| waiting.id)
+    }
+
     /// Takes the source that has waited longest.
     pub(super) fn next_waiting(&mut self, sources: &Slab<Source>) -> Option<usize> {
         self.prune(sources);

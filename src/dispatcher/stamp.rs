@@ -46,7 +46,7 @@ impl Core {
 
     /// True if the lane has more to be stamped in this pass.
     fn turn_of_lane(&mut self, id: usize, served: bool) -> bool {
-        let Self { sources, ports, touched, seq, .. } = self;
+        let Self { sources, ports, touched, seq, keeps_wants, .. } = self;
         let source = &mut sources[id];
         let Kind::Lane { lane, to } = &source.kind else { unreachable!("a lane's turn") };
         let (to, rest) = (*to, source.seen - source.stamped);
@@ -56,7 +56,7 @@ impl Core {
             return false;
         }
         // Before the entry: whoever reads that may go to sleep, and want to hear again.
-        lane.clear_want();
+        lane.clear_want(*keeps_wants);
         if !source.ended && port.must_wait(served) {
             self.wait(id, to.port, false);
             return false;

@@ -111,24 +111,25 @@ impl<'a, T: Send + 'static> Branch<'a, T> {
 fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64) -> bool {
     let mut has_room = || {
         *limit = ring.state().head() + ring.capacity();
-        tail < *limit
+        // In a closing engine whoever waits behind others is refused at once.
+        if tail < *limit { Some(true) } else { ring.state().is_shut().then_some(false) }
     };
-    if has_room() {
-        return true;
+    if let Some(room) = has_room() {
+        return room;
     }
     ring.state().stalls.count();
     let found = Stall::wait(
         None,
-        |()| true,
+        |&room| room,
         |stall, deadline| {
             shared.wait(ring.state().parker(), deadline, For::EAGER, |step| {
                 stall.step(step, || full_inbox(shared, ring.state()));
                 match step {
-                    Step::Look => has_room().then_some(()),
+                    Step::Look => has_room(),
                     Step::Arm => None,
                 }
             })
         },
     );
-    found.is_ok()
+    found.unwrap_or(false)
 }

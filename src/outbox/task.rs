@@ -43,7 +43,9 @@ impl Outbox {
     ) -> impl Future<Output = Result<(), SendError<T>>> + Send + '_ {
         let (mut wait, mut value) = (Wait::default(), Some(value));
         poll_fn(move |cx| {
-            ready!(self.poll_room(to, &mut wait, cx));
+            ready!(self.turns.poll(cx));
+            let room = self.poll_room(to, &mut wait, cx);
+            ready!(self.turns.count(room));
             let value = value.take().expect("polled after it was ready");
             // There is room, or never will be: this does not wait.
             Poll::Ready(self.send(to, value))
@@ -61,7 +63,8 @@ impl Outbox {
         let Some(lane) = find(targets, to) else { return Poll::Ready(()) };
         let mut has_words = || {
             *limit = ring.state().head() + ring.capacity();
-            (*tail < *limit).then_some(())
+            // In a closing engine whoever waits is refused at once.
+            (*tail < *limit || ring.state().is_shut()).then_some(())
         };
         if has_words().is_none() {
             let end = |step| if step == Step::Look { has_words() } else { None };

@@ -30,6 +30,7 @@ use crate::park::Parker;
 use crate::ring::{Lane, drop_quietly, go_on_with};
 use crate::sender::Sender;
 use crate::sync::{Arc, Mutex};
+use crate::turns::SharedTurns;
 use crate::waiters::Ticket;
 
 /// What has become of a value: it was sent, and has this number if one was wanted.
@@ -39,6 +40,8 @@ pub(super) type Outcome<T> = Result<Option<Seq>, SendError<T>>;
 pub(super) struct Line<T: Send + 'static> {
     address: Address<T>,
     queue: Mutex<Queue<T>>,
+    /// Of the tasks that send.
+    pub(super) turns: SharedTurns,
 }
 
 struct Queue<T: Send + 'static> {
@@ -123,7 +126,7 @@ impl<T: Send + 'static> Line<T> {
         // What a forgotten future has left there goes where nothing is locked.
         lane_of(&sender).state().parker().give_up();
         let address = sender.address();
-        let line = Self { address, queue: Mutex::new(queue) };
+        let line = Self { address, queue: Mutex::new(queue), turns: SharedTurns::default() };
         line.queue.lock().sender = Some(sender);
         Arc::new(line)
     }

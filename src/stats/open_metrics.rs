@@ -87,6 +87,8 @@ impl Stats {
         counter("short_ways", "Numberings by a receiver, without a pass.")
             .write(out, one(self.short_ways.into()))?;
         counter("kicks", "Calls for a pass.").write(out, one(self.kicks.into()))?;
+        counter("discarded", "Messages not received by receivers that have gone.")
+            .write(out, one(self.discarded.into()))?;
         for (family, tell) in OF_RECEIVERS {
             let told = self.receivers.iter().map(|rx| Some((labels_of(rx), tell(rx)?)));
             family.write(out, told.flatten())?;

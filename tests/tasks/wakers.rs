@@ -1,12 +1,13 @@
 //! Wakers that do more than they should: they drive, send, join and drop ends, also when they are dropped; or panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Poll, Wake, Waker};
 use std::thread;
 
-use mainspring::{Drive, Engine, Receiver, Sender, Seq, WaitError, parts};
+use mainspring::{Clock, Drive, Engine, Receiver, Sender, Seq, WaitError, parts};
 use parking_lot::Mutex;
 
 use crate::executors::{Hooked, counter, poll_once};
@@ -264,4 +265,62 @@ fn a_waker_that_polls_in_place_answers_at_once() {
         executor.join().unwrap();
         assert!(done.load(SeqCst));
     });
+}
+
+type Wait = Pin<Box<dyn Future<Output = Result<Seq, WaitError>> + Send>>;
+
+/// Whenever the clock has moved: sends, and waits for its next move.
+struct Restless {
+    clock: Clock,
+    tx: Mutex<(Sender<u64>, u64)>,
+    wait: Mutex<Option<Wait>>,
+}
+
+const RESTLESS: u64 = 1000;
+
+impl Wake for Restless {
+    fn wake(self: Arc<Self>) {
+        let (tx, sent) = &mut *self.tx.lock();
+        if *sent == RESTLESS {
+            return;
+        }
+        *sent += 1;
+        tx.send(*sent).unwrap();
+        let mut wait = Box::pin(self.clock.reached(Seq::new(*sent)));
+        assert!(poll_once(&mut wait, &Waker::from(self.clone())).is_pending());
+        // What it replaces is over.
+        drop(self.wait.lock().replace(wait));
+    }
+}
+
+/// Goal: whoever sends is not kept passing for those who sleep on for a number that is far off. Method: one waits for
+/// the end of time; another's waker sends whenever a pass has woken it, so that there is always something to be
+/// numbered. Each pass by hand is over after some turns; and the next message is heard of, so nothing is left.
+#[test]
+fn who_waits_for_a_far_number_keeps_nobody_passing() {
+    let kicks = Arc::new(AtomicUsize::new(0));
+    let counted = kicks.clone();
+    let drive = Drive::manual(move || {
+        counted.fetch_add(1, SeqCst);
+    });
+    let engine = Engine::builder().capacity(1024).inbox(1024).drive(drive).build().unwrap();
+    let (tx, rx) = engine.channel::<u64>();
+    let clock = engine.clock();
+    let mut far = clock.reached(Seq::MAX);
+    let (waker, _) = counter();
+    assert!(poll_once(&mut far, &waker).is_pending());
+
+    let passes = || parts::passes(&engine).expect("nobody else is there");
+    let restless =
+        Restless { clock: engine.clock(), tx: Mutex::new((tx, 0)), wait: Mutex::default() };
+    let restless = Arc::new(restless);
+    restless.clone().wake();
+    while clock.now().get() < RESTLESS {
+        let (before, heard) = (passes(), kicks.swap(0, SeqCst));
+        assert!(heard > 0, "{} was sent, and nobody has heard of it", clock.now());
+        engine.pass();
+        assert!(passes() - before < 20, "{} in a row", passes() - before);
+    }
+    drop(restless.wait.lock().take());
+    assert_eq!(rx.len() as u64, RESTLESS);
 }

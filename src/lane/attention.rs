@@ -1,0 +1,33 @@
+//! The attention of a lane: the word that its sender loads after each publication, from the line it has just written.
+//!
+//! | bit | set by | cleared by | means to the sender |
+//! |---|---|---|---|
+//! | WANT | a receiver that goes to sleep; a pass that will not look; at birth | the pass, alone | raise, kick |
+//! | GONE | the leaving receiver | – | take back, or leave to the receiver |
+//! | AGAIN | the sender that found GONE without DRAINED | the leaving receiver | – |
+//! | DRAINED | the leaving receiver, by a CAS that fails if AGAIN has come | – | what is still in the lane is yours |
+//! | HOLD | a sender about to wait for a number | the same | (to the receiver: leave the last value alone) |
+//! | POISONED | a pass that panicked, a closed engine | – | close |
+//! | CLOSING | who closes the engine | – | sent; close |
+//! | UNDECIDED | the same, to see whether all is received | the same, if not | wait until that is decided |
+//! | CLOSED | who has closed the engine | – | take back what has no number; close |
+//!
+//! The pass clears WANT when it stamps something of the lane, before it publishes the entry: the receiver that takes
+//! the run may set it again. Why the sender never clears it: one that was delayed after its publication would clear
+//! the WANT of a later sleep, for a message that had long been stamped, and the next message would wake nobody.
+
+/// Somebody wants to hear of the next message.
+pub(crate) const WANT: u32 = 1;
+/// The receiver has left or is leaving.
+pub(crate) const GONE: u32 = 2;
+pub(super) const AGAIN: u32 = 4;
+pub(super) const DRAINED: u32 = 8;
+pub(super) const HOLD: u32 = 16;
+/// A pass has panicked; nothing is dispatched any more.
+pub(crate) const POISONED: u32 = 32;
+/// The engine is being closed: what was published is sent, and nothing more.
+pub(crate) const CLOSING: u32 = 64;
+/// With POISONED: the engine was closed, and not by a panic: what has no number is the author's again.
+pub(crate) const CLOSED: u32 = 128;
+/// With CLOSING: whoever closes the engine is looking whether all that counts as sent was received.
+pub(super) const UNDECIDED: u32 = 256;
