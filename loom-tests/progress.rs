@@ -33,7 +33,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "a_watcher_of_a_sleeper_hears_the_clock",
         preemptions: 2,
-        executions_min: 3000,
+        executions_min: 2000,
         reaches: &[],
         body: a_watcher_of_a_sleeper_hears_the_clock,
     },
