@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use loom::thread;
-use mainspring::{Closing, Engine, Receiver, RecvError};
+use mainspring::{Closing, Drive, Engine, Receiver, RecvError};
 
 use crate::harness::{Model, reach};
 use crate::promises::engine;
@@ -49,9 +49,23 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "who_closes_hears_of_a_receiver_that_has_all",
         preemptions: 2,
-        executions_min: 20000,
+        executions_min: 10000,
         reaches: &[],
         body: who_closes_hears_of_a_receiver_that_has_all,
+    },
+    Model {
+        name: "a_full_sender_hears_of_a_close_before_the_drain",
+        preemptions: 2,
+        executions_min: 200,
+        reaches: &[],
+        body: a_full_sender_hears_of_a_close_before_the_drain,
+    },
+    Model {
+        name: "who_closes_hears_of_a_receiver_that_leaves",
+        preemptions: 2,
+        executions_min: 1000,
+        reaches: &["before", "during"],
+        body: who_closes_hears_of_a_receiver_that_leaves,
     },
     Model {
         name: "what_waits_for_a_shared_lane_goes_on",
@@ -180,10 +194,47 @@ fn a_full_sender_hears_of_a_close() {
     drop(rx);
 }
 
-fn who_closes_hears_of_a_receiver_that_has_all() {
-    let engine: Engine = engine(2, 2);
+/// The drain waits for a receiver that waits for the author.
+fn a_full_sender_hears_of_a_close_before_the_drain() {
+    let engine = engine(1, 1);
     let (mut tx, mut rx) = engine.channel();
     tx.send(0).unwrap();
+    let closing = engine.clone();
+    let closer = thread::spawn(move || closing.close(LONG));
+    assert_eq!(tx.send(1).unwrap_err().into_inner(), 1);
+    assert_eq!(rx.messages().count(), 1);
+    assert!(closer.join().unwrap().is_clean());
+}
+
+/// With passes by hand, so that nothing but the barriers is between the two.
+fn by_hand() -> Engine {
+    Engine::builder().capacity(2).inbox(2).drive(Drive::manual(|| {})).build().unwrap()
+}
+
+fn who_closes_hears_of_a_receiver_that_leaves() {
+    let engine = by_hand();
+    let (mut tx, rx) = engine.channel();
+    tx.send(0).unwrap();
+    let receiver = thread::spawn(move || drop::<Receiver<u64>>(rx));
+    let report = engine.close(LONG);
+    assert!(report.left.is_empty());
+    if report.discarded == 1 {
+        reach("during");
+    } else {
+        // It was counted before.
+        assert_eq!(report.discarded, 0);
+        assert_eq!(engine.stats().discarded, 1);
+        reach("before");
+    }
+    receiver.join().unwrap();
+    drop(tx);
+}
+
+fn who_closes_hears_of_a_receiver_that_has_all() {
+    let engine = by_hand();
+    let (mut tx, mut rx) = engine.channel();
+    tx.send(0).unwrap();
+    engine.pass();
     let receiver = thread::spawn(move || {
         assert_eq!(rx.recv().unwrap().1, 0);
         assert_eq!(rx.recv(), Err(RecvError));

@@ -55,6 +55,16 @@ const SURVIVORS: &[(&str, &str)] = &[
     ),
     ("park.slept=Relaxed", "as park.disarm; after a real sleep the signal synchronises, too"),
     (
+        "close.drain.heavy=AcqRel",
+        "the light barriers of the pass that follows are fences here, and none in the product",
+    ),
+    ("close.drain.heavy=none", "as close.drain.heavy=AcqRel"),
+    (
+        "close.receiver.light=AcqRel",
+        "a receiver has passed the light barrier of its last head, or a heavy one when it leaves",
+    ),
+    ("close.receiver.light=none", "as close.receiver.light=AcqRel"),
+    (
         "receiver.leave.heavy=AcqRel",
         "the pass of the leave comes between, whose light barrier is a fence here, and none in the product",
     ),

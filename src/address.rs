@@ -130,6 +130,8 @@ impl<T> Clone for Inlet<T> {
 struct Table<T> {
     /// The receiver has left and taken all that was here.
     gone: bool,
+    /// What it took is counted as not received.
+    counted: bool,
     lanes: Slab<Inlet<T>>,
     /// What lanes had received that are not here any more,
     past: u64,
@@ -143,6 +145,7 @@ impl<T: Send + 'static> Port<T> {
     pub(crate) fn new(name: Option<Box<str>>, capacity: usize, inbox: usize) -> Arc<Self> {
         let lanes = Mutex::new(Table {
             gone: false,
+            counted: false,
             lanes: Slab::new(),
             past: 0,
             past_stalls: 0,
@@ -220,6 +223,11 @@ impl<T: Send + 'static> Port<T> {
         lanes
     }
 
+    /// What the leaving receiver took is counted.
+    pub(crate) fn has_counted(&self) {
+        self.lanes.lock().counted = true;
+    }
+
     pub(crate) fn missed(&self) -> u64 {
         // Relaxed: a count.
         self.missed.load(Relaxed)
@@ -253,12 +261,14 @@ impl<T: Send + 'static> Census for Port<T> {
 
     fn has_all(&self) -> bool {
         let table = self.lanes.lock();
+        if table.gone {
+            return table.counted;
+        }
         // The port has one, the receiver has one: has anyone else asked for it?
         let watched = |tracker: &&Arc<Tracker>| Arc::strong_count(tracker) > 2;
         let is_done =
             || table.tracker.as_ref().filter(watched).is_none_or(|it| it.is_at_the_clock());
-        table.gone
-            || (table.lanes.iter().all(|(_, inlet)| inlet.counts().depth() == 0) && is_done())
+        table.lanes.iter().all(|(_, inlet)| inlet.counts().depth() == 0) && is_done()
     }
 
     fn count(

@@ -41,7 +41,8 @@ pub struct Closing {
     pub clock: Seq,
     /// The receivers that did not receive all that was sent to them.
     pub left: Vec<Left>,
-    /// Messages to receivers that went meanwhile, before they had received them.
+    /// Messages to receivers that went meanwhile, before they had received them. (Of one that is going at this moment,
+    /// one more may be among them that its author is being given back.)
     pub discarded: u64,
 }
 
@@ -114,7 +115,7 @@ impl fmt::Display for Holder {
 pub(crate) fn close(shared: &Shared, within: Duration) -> Closing {
     let (deadline, before) = (Deadline::after(within), shared.discarded());
     stop_authors(shared);
-    let discarded = || shared.discarded() - before;
+    let discarded = || shared.discarded().saturating_sub(before);
     let look = |stats: &Stats| report(stats, discarded());
     let report = loop {
         drain(shared, deadline);
@@ -169,9 +170,8 @@ fn stop_authors(shared: &Shared) {
             None => yield_now(),
         }
     };
-    // Pairs with the light barrier of each author: what it has published is drained, or it sees CLOSING. And with the
-    // heavy one of an author that waits for room: it sees CLOSING, or we wake it.
-    heavy!("close.closing.heavy");
+    // By read-modify-write: an author that waits for room has armed itself before, and is woken; or does so later, and
+    // its barrier, which follows, acquires CLOSING. Who publishes is seen to later, before it is decided.
     for parker in parkers {
         parker.wake();
     }

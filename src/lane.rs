@@ -335,9 +335,9 @@ impl LaneState {
         self.parker.wake();
     }
 
-    /// The engine is being closed. To be followed by a heavy barrier; then the author is woken.
+    /// The engine is being closed. Then the author is to be woken.
     pub(crate) fn begin_closing(&self) {
-        // Relaxed: the barrier orders it before the looks that follow.
+        // Relaxed: the wake-up releases it.
         self.sender.attention.fetch_or(CLOSING, Relaxed);
     }
 

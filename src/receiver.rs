@@ -324,8 +324,9 @@ impl<T: Send + 'static> Drop for Receiver<T> {
     /// The heavy side: tells its lanes, and drops what they hold.
     fn drop(&mut self) {
         let inlets = self.port.leave();
+        let depth = |inlet: &Inlet<T>| inlet.counts().depth();
         let of_groups = inlets.iter().filter(|inlet| inlet.tap.is_some());
-        let mut discarded = of_groups.map(|inlet| inlet.counts().depth()).sum();
+        let mut discarded = of_groups.map(depth).sum();
         for Inlet { lane, tap } in &inlets {
             match tap {
                 // What it has not read is for others, too: whoever sent it drops it.
@@ -336,6 +337,11 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         // Pairs with the light barrier of every sender: it sees GONE, or the drain sees its message. And with the
         // heavy one of a broadcaster that is full: it sees the tap finished, or we wake it.
         heavy!("receiver.leave.heavy");
+        // Before any foreign code runs: whoever closes the engine meanwhile is to know of them, and to wait for nothing.
+        let lanes = || inlets.iter().filter(|inlet| inlet.tap.is_none());
+        let counted = discarded + lanes().map(depth).sum::<u64>();
+        self.shared.discard(counted);
+        self.port.has_counted();
         for Inlet { lane, .. } in &inlets {
             // Its sender may wait for room that will not come; before any destructor runs, which might wait for it.
             lane.state().parker().wake();
@@ -347,10 +353,10 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         self.shared.announce(Change::Leave { inbox });
         self.shared.tell_closers();
         let mut panic = None;
-        for Inlet { lane, .. } in inlets.iter().filter(|inlet| inlet.tap.is_none()) {
+        for Inlet { lane, .. } in lanes() {
             discarded += drain(lane, &mut panic);
         }
-        self.shared.discard(discarded);
+        self.shared.recount(counted, discarded);
         trace::left(Who::Receiver(&self.port.label));
         go_on_with(panic);
     }

@@ -24,6 +24,12 @@ impl Shared {
         self.discarded.fetch_add(messages, Relaxed);
     }
 
+    /// Of a leaving receiver, for which `before` were counted, it is so many.
+    pub(crate) fn recount(&self, before: u64, messages: u64) {
+        // Relaxed: a count. Wrapping, both: it may be fewer.
+        self.discarded.fetch_add(messages.wrapping_sub(before), Relaxed);
+    }
+
     /// How many messages leaving receivers have not received.
     pub(crate) fn discarded(&self) -> u64 {
         // Relaxed: a count.
