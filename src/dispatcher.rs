@@ -222,10 +222,7 @@ impl Core {
             // One that waits for room may be served in this pass.
             any |= sources.get(id).is_some_and(|source| source.state().set_want());
         }
-        if !scan.watch(sources, *passes) && any {
-            // Pairs with the light barrier of each author, as there.
-            heavy!("pass.listen.heavy");
-        }
+        scan.watch(sources, *passes, any);
     }
 
     /// How many passes there have been, and how often a receiver has stamped its own lane alone.
@@ -283,7 +280,7 @@ impl Core {
         self.collect_wakes(&mut effects);
         if self.board.waiters.is_armed() {
             effects.clock_moved = stamped > 0;
-            if stamped == 0 && self.scan.watch(&mut self.sources, self.passes) {
+            if stamped == 0 && self.scan.watch(&mut self.sources, self.passes, false) {
                 self.again = true;
             }
         }

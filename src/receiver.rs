@@ -337,7 +337,8 @@ impl<T: Send + 'static> Drop for Receiver<T> {
         // Pairs with the light barrier of every sender: it sees GONE, or the drain sees its message. And with the
         // heavy one of a broadcaster that is full: it sees the tap finished, or we wake it.
         heavy!("receiver.leave.heavy");
-        // Before any foreign code runs: whoever closes the engine meanwhile is to know of them, and to wait for nothing.
+        // Before any foreign code runs: whoever closes the engine meanwhile is to know of them, and to wait for
+        // nothing.
         let lanes = || inlets.iter().filter(|inlet| inlet.tap.is_none());
         let counted = discarded + lanes().map(depth).sum::<u64>();
         self.shared.discard(counted);

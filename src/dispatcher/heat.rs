@@ -177,12 +177,13 @@ impl Scan {
         }
     }
 
-    /// Somebody sleeps until the clock moves, and nothing moves it. Receivers may be busy and not drive, so the next
-    /// message of each source has to be heard of: all become candidates at once. True if one had not been watched
-    /// before, or not with a barrier: then a message may have crossed the bit, and another look is due, after this one.
-    pub(super) fn watch(&mut self, sources: &mut Slab<Source>, pass: u64) -> bool {
+    /// Somebody sleeps until the clock moves, and nothing moves it. Receivers may be busy and not drive, so the
+    /// next message of each source has to be heard of: all become candidates at once. True if one had not been
+    /// watched before, or not with a barrier: then a message may have crossed the bit, and another look is due,
+    /// after this one. The same if `others` were asked that are not in the list.
+    pub(super) fn watch(&mut self, sources: &mut Slab<Source>, pass: u64, others: bool) -> bool {
         // The WANT of a candidate has no barrier behind it yet.
-        let mut any = self.candidates > 0;
+        let mut any = others || self.candidates > 0;
         for at in 0..self.list.len() {
             let source = &mut sources[self.list[at]];
             any |= source.state().set_want();
