@@ -23,6 +23,13 @@ pub const MODELS: &[Model] = &[
         body: a_task_hears_each_message,
     },
     Model {
+        name: "a_task_that_relies_on_fences_hears",
+        preemptions: 3,
+        executions_min: 300,
+        reaches: &["slept"],
+        body: a_task_that_relies_on_fences_hears,
+    },
+    Model {
         name: "a_task_with_another_waker_hears",
         preemptions: 2,
         executions_min: 1000,
@@ -183,6 +190,23 @@ fn a_task_hears_each_message() {
     });
     tx.send(0).unwrap();
     tx.send(1).unwrap();
+    let _rx = receiver.join().unwrap();
+}
+
+/// It has slept before, and has told the sender to pass fences: for the third message it passes one itself.
+fn a_task_that_relies_on_fences_hears() {
+    let engine = engine(2, 2);
+    let (mut tx, mut rx) = engine.channel::<u64>();
+    for value in 0..2 {
+        assert!(poll(&mut rx.recv_async(), &Bed::new()).is_pending());
+        tx.send(value).unwrap();
+        assert_eq!(rx.try_recv().unwrap().1, value);
+    }
+    let receiver = thread::spawn(move || {
+        assert_eq!(block_on(rx.recv_async()).unwrap().1, 2);
+        rx
+    });
+    tx.send(2).unwrap();
     let _rx = receiver.join().unwrap();
 }
 

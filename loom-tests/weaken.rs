@@ -40,6 +40,18 @@ const SURVIVORS: &[(&str, &str)] = &[
         "inbox.overflow.take=Relaxed",
         "the look before it acquired the same list, unless another lane ended between the two",
     ),
+    (
+        "lane.attention.fence=AcqRel",
+        "the light barrier before it is a fence here, and none in the product",
+    ),
+    ("lane.attention.fence=none", "as lane.attention.fence=AcqRel"),
+    ("park.fence=AcqRel", "the light barrier before it is a fence here, and none in the product"),
+    ("park.fence=none", "as park.fence=AcqRel"),
+    (
+        "wait.task.fence=AcqRel",
+        "the light barriers before and after it are fences here, and none in the product",
+    ),
+    ("wait.task.fence=none", "as wait.task.fence=AcqRel"),
     ("lane.again=Relaxed", "the light barrier before it is a fence here, and none in the product"),
     (
         "lane.tail.end=Relaxed",

@@ -230,7 +230,7 @@ pub(crate) enum NoRoom {
 }
 
 /// How a sender waits for room.
-const ROOM: For = For::Message { pace: GATHER, at_once: true };
+const ROOM: For = For::Message { pace: GATHER, at_once: true, fenced: false };
 
 /// It looks so often for half a lane of it.
 const PATIENT_LOOKS: u32 = 10;

@@ -30,7 +30,7 @@ use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
 use crate::sync::{Arc, Ordering::Relaxed, yield_now};
 use crate::trace::Whom;
-use attention::{AGAIN, DRAINED, HOLD, UNDECIDED};
+use attention::{AGAIN, DRAINED, FENCED, HOLD, UNDECIDED};
 pub(crate) use attention::{CLOSED, CLOSING, GONE, POISONED, WANT};
 pub(crate) use stalls::Stalls;
 
@@ -138,7 +138,18 @@ impl LaneState {
         // Pairs with the heavy barrier of whoever set the word: it sees our tail, or we see its bit.
         light!("lane.attention.light");
         // Relaxed: the barrier orders it, and who acts on GONE reads again with Acquire.
-        self.sender.attention.load(Relaxed)
+        match self.sender.attention.load(Relaxed) {
+            attention if attention & FENCED == 0 => attention,
+            _ => self.attention_behind_a_fence(),
+        }
+    }
+
+    #[cold]
+    fn attention_behind_a_fence(&self) -> u32 {
+        // Pairs with the fence of a task that goes to sleep: it sees our tail, or we see its WANT.
+        fence!("lane.attention.fence", SeqCst);
+        // Relaxed: as without one.
+        self.sender.attention.load(Relaxed) & !FENCED
     }
 
     /// A forwarder says that nothing with a number up to this one will come.
@@ -375,6 +386,12 @@ impl LaneState {
         // would only take the line away from its sender.
         self.sender.attention.load(Relaxed) & WANT == 0
             && self.sender.attention.fetch_or(WANT, Relaxed) & WANT == 0
+    }
+
+    /// The sender is to pass a fence after each publication. To be followed by a heavy barrier.
+    pub(crate) fn ask_for_fences(&self) {
+        // Relaxed: the barrier orders it before the looks that follow.
+        self.sender.attention.fetch_or(FENCED, Relaxed);
     }
 
     /// Frees the slots before `head`.

@@ -18,6 +18,11 @@
 //!
 //! `armed` carries no data of its own: whoever wakes looks again at what was published.
 //!
+//! *Fences.* A task that waits for messages may sleep after each of them: a heavy barrier each time would cost more than
+//! all the rest. So it asks those who wake it to pass a fence in place of their light barrier (senders by a bit of their
+//! attention, whoever looks at `armed` by `fences`), and tells them so by one heavy barrier. From then on its own side of
+//! the barrier is a fence, too.
+//!
 //! *Tasks.* A waker is left behind a short lock, before `armed`, and taken out by whoever has taken `armed`. Between
 //! these two the task may have left another: then that one is woken, too early, for what the first was to hear of, and
 //! the flag that stands meanwhile wakes nobody. That is as good: the task looks again after any wake-up, and leaves a
@@ -26,7 +31,7 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::{AtomicBool, AtomicU8};
 use crate::sync::{Ordering::Relaxed, Signal};
 
 /// Where one end of the engine sleeps.
@@ -34,8 +39,15 @@ use crate::sync::{Ordering::Relaxed, Signal};
 pub(crate) struct Parker {
     /// Written by the sleeper (true) and by whoever takes it (false).
     armed: AtomicBool,
+    /// Whether whoever looks at `armed` is to pass a fence before. Written by the sleeper.
+    fences: AtomicU8,
     signal: Signal,
 }
+
+/// In `fences`: they are asked for, but some may not know it yet;
+const ASKED: u8 = 1;
+/// all who were asked have been told.
+const TOLD: u8 = 2;
 
 impl Parker {
     /// The calling thread is about to sleep here. To be followed by a heavy barrier and a last look.
@@ -77,8 +89,33 @@ impl Parker {
     /// Whether anyone may sleep here. Meaningful after a light barrier.
     #[inline]
     pub(crate) fn is_armed(&self) -> bool {
-        // Relaxed: the barriers of both sides order this load.
+        // Relaxed, both: the barriers of both sides order these loads.
+        if self.fences.load(Relaxed) != 0 {
+            // Pairs with the fence of a task that goes to sleep here: it sees what was published, or we see it armed.
+            fence!("park.fence", SeqCst);
+        }
         self.armed.load(Relaxed)
+    }
+
+    /// The task that sleeps here relies on fences, also on some that it asks for just now (`new`). To be followed by a
+    /// heavy barrier unless it [has them](Self::has_fences).
+    pub(crate) fn ask_for_fences(&self, new: bool) {
+        // Relaxed, here and below: only the sleeper reads what it has written; for others the barrier orders it.
+        if new || self.fences.load(Relaxed) == 0 {
+            self.fences.store(ASKED, Relaxed);
+        }
+    }
+
+    /// The heavy barrier has been passed.
+    pub(crate) fn has_told_of_fences(&self) {
+        if self.fences.load(Relaxed) == ASKED {
+            self.fences.store(TOLD, Relaxed);
+        }
+    }
+
+    /// Whether all that were asked for are passed.
+    pub(crate) fn has_fences(&self) -> bool {
+        self.fences.load(Relaxed) == TOLD
     }
 
     /// Wakes whoever sleeps here; true if it is a thread. (A task may take its time, or have gone: nobody can rely on

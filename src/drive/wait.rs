@@ -35,7 +35,8 @@ pub(crate) enum For {
     /// where messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that finds many,
     /// and takes the lines of those who write. A task looks once more before its first pass if that is not to come `at
     /// once`: if what it waits for will come from a lane that it looks at itself, sent by whoever runs next.
-    Message { pace: u32, at_once: bool },
+    /// If all whom it waits for can be asked for fences, a task asks, and need not pass a heavy barrier before each sleep.
+    Message { pace: u32, at_once: bool, fenced: bool },
     /// Messages, and whatever the clock tells.
     Event,
     /// As an event, by a receiver that is behind others: what it was handed out it waits for also when the engine was
@@ -49,7 +50,12 @@ pub(crate) enum For {
 
 impl For {
     /// Messages or room, with a pass at once.
-    pub(crate) const EAGER: Self = Self::Message { pace: 0, at_once: true };
+    pub(crate) const EAGER: Self = Self::Message { pace: 0, at_once: true, fenced: false };
+
+    /// Whether a task may rely on the fences of others.
+    pub(crate) fn is_fenced(self) -> bool {
+        matches!(self, Self::Message { fenced: true, .. })
+    }
 
     /// Whether it runs passes also where a thread does.
     fn drives(self) -> bool {
@@ -191,15 +197,23 @@ impl Shared {
             doze.end();
             return Poll::Ready(Ok(found));
         }
-        if doze.yields < TASK_YIELDS && self.may_yield() {
+        // A sleep that costs little is better than to keep an executor busy.
+        let yields = if what.is_fenced() && parker.has_fences() { 1 } else { TASK_YIELDS };
+        if doze.yields < yields.min(TASK_YIELDS) && self.may_yield() {
             return doze.yield_now(cx);
         }
         let place = doze.place(self, parker);
         parker.arm_for(cx.waker());
         self.list(&mut place.ticket, parker, what);
         end(Step::Arm);
-        // As in `wait`.
-        heavy!("wait.task.heavy");
+        if what.is_fenced() && parker.has_fences() {
+            // Pairs with the fences of all who publish, which an earlier barrier has told of them.
+            fence!("wait.task.fence", SeqCst);
+        } else {
+            // As in `wait`.
+            heavy!("wait.task.heavy");
+            parker.has_told_of_fences();
+        }
         self.kick();
         match self.look_at_last(what, &mut end) {
             Some(found) => {

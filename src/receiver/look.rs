@@ -300,7 +300,9 @@ impl<T: Send + 'static> Look<T> {
             return For::Event;
         }
         let is_alone = self.reader.is_brisk() && self.trips.is_some();
-        For::Message { pace: self.reader.pace(), at_once: !is_alone }
+        // Those who are waited for, or who watch, do not pass any.
+        let fenced = self.ties.is_none();
+        For::Message { pace: self.reader.pace(), at_once: !is_alone, fenced }
     }
 
     /// A wait has ended: it stands in nobody's list any more.
@@ -312,6 +314,11 @@ impl<T: Send + 'static> Look<T> {
             ties.step(Step::Look, true, &self.shared, parker);
         }
         found
+    }
+
+    /// About to sleep as a task, for a message.
+    pub(super) fn ask_for_fences(&mut self) {
+        self.reader.ask_for_fences();
     }
 
     /// A step of a wait.

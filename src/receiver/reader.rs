@@ -171,6 +171,21 @@ impl<T: Send + 'static> Reader<T> {
         self.inbox.count_sleep();
     }
 
+    /// Those whom it is about to ask for attention are to pass fences, so that it need not pass a heavy barrier for each
+    /// message; nor those who look whether it sleeps.
+    pub(super) fn ask_for_fences(&mut self) {
+        let Self { heard, current, lanes, .. } = self;
+        let mut is_new = false;
+        for &key in &*heard {
+            let current = current.as_mut().filter(|current| current.key == key);
+            let lane = current.map(|current| &mut current.lane);
+            if let Some(lane) = lane.or(lanes[key as usize].as_mut()) {
+                is_new |= lane.ask_for_fences();
+            }
+        }
+        self.inbox.inbox().parker().ask_for_fences(is_new);
+    }
+
     /// As [`ask_for_attention`](Self::ask_for_attention), if there was any.
     pub(super) fn ask_if_heard(&mut self) {
         if !self.heard.is_empty() {

@@ -13,7 +13,7 @@ use futures_core::Stream;
 use super::look::Look;
 use super::{Event, Receiver, finish};
 use crate::clock::Seq;
-use crate::drive::Doze;
+use crate::drive::{Doze, Step};
 use crate::error::{RecvError, RecvTimeoutError};
 
 impl<T: Send + 'static> Receiver<T> {
@@ -145,8 +145,12 @@ impl<T: Send + 'static> Receiver<T> {
         }
         let Self { shared, port, look, .. } = self;
         let (what, parker) = (look.kind_of_wait(), port.inbox.parker());
-        let found =
-            ready!(shared.poll(doze, parker, cx, what, |step| look.step(step, Look::for_run)));
+        let found = ready!(shared.poll(doze, parker, cx, what, |step| {
+            if step == Step::Arm && what.is_fenced() {
+                look.ask_for_fences();
+            }
+            look.step(step, Look::for_run)
+        }));
         Poll::Ready(finish(look.end_wait(found)))
     }
 }

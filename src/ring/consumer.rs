@@ -24,6 +24,8 @@ pub(crate) struct Consumer<T> {
     tap: Option<Arc<Tap>>,
     /// Messages that it was given and must not read, because it has been removed.
     missed: u64,
+    /// It has asked the sender for a fence after each publication.
+    has_fences: bool,
 }
 
 impl<T> Consumer<T> {
@@ -31,11 +33,30 @@ impl<T> Consumer<T> {
     pub(crate) fn new(lane: Arc<Lane<T>>, tap: Option<Arc<Tap>>) -> Self {
         let quarter = (lane.capacity as u64).div_ceil(4);
         let head = tap.as_ref().map_or(0, |tap| tap.start());
-        Self { lane, head, granted: head, published: head, quarter, tap, missed: 0 }
+        Self {
+            lane,
+            head,
+            granted: head,
+            published: head,
+            quarter,
+            tap,
+            missed: 0,
+            has_fences: false,
+        }
     }
 
     pub(crate) fn state(&self) -> &LaneState {
         &self.lane.state
+    }
+
+    /// Asks the sender for a fence after each publication. To be followed by a heavy barrier if that is new (true): of
+    /// one that another member of a group asked for nothing is known.
+    pub(crate) fn ask_for_fences(&mut self) -> bool {
+        let is_new = !std::mem::replace(&mut self.has_fences, true);
+        if is_new {
+            self.state().ask_for_fences();
+        }
+        is_new
     }
 
     /// Allows `len` messages more to be read. The caller has met a run that names them (I2).

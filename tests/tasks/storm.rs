@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::thread;
 
-use mainspring::{Address, Drive, Engine, Event, Idle, Merge, Progress, Receiver, Sender, Seq};
+use mainspring::{
+    Address, Broadcaster, Drive, Engine, Event, Idle, Merge, Outbox, Progress, Receiver, Sender,
+    Seq, Target,
+};
 use parking_lot::Mutex;
 use smol::stream::StreamExt;
 
@@ -232,4 +235,85 @@ fn storm(seed: u64) -> Vec<Stamped> {
     let mut letters = std::mem::take(&mut *letters.lock());
     letters.sort_unstable_by_key(|&(number, _)| number);
     letters
+}
+
+/// Who asks in a storm of questions.
+enum Asks {
+    Sender(Sender<u64>),
+    Outbox(Outbox, Target<u64>),
+    Broadcaster(Broadcaster<u64>),
+}
+
+impl Asks {
+    async fn ask(&mut self, question: u64) {
+        // Now as a thread would, now as a task: a lane of one finds room, once the last question was read.
+        let thread = question.is_multiple_of(3);
+        match self {
+            Self::Sender(tx) if thread => tx.send(question).unwrap(),
+            Self::Sender(tx) => tx.send_async(question).await.unwrap(),
+            Self::Outbox(out, to) if thread => out.send(*to, question).unwrap(),
+            Self::Outbox(out, to) => out.send_async(*to, question).await.unwrap(),
+            Self::Broadcaster(all) if thread => all.send(question).unwrap(),
+            Self::Broadcaster(all) => all.send_async(question).await.unwrap(),
+        }
+    }
+}
+
+/// Goal: a task that sleeps after each message, and relies on the fences of those who wake it, hears each of them, from
+/// whomever. Method: questions and answers, each from a thread of its own, so that most find the other going to sleep;
+/// in between the receiver waits for an event, which needs more than fences.
+#[test]
+fn who_sleeps_after_each_message_hears_the_next() {
+    let trips: u64 =
+        std::env::var("MAINSPRING_SLEEPS").map_or(20_000, |trips| trips.parse().unwrap());
+    for drive in [Drive::Callers, Drive::thread(Idle::Park)] {
+        for form in 0..3 {
+            let drive = drive.clone();
+            to_the_end(move || {
+                let engine = Engine::builder().capacity(1).inbox(1).drive(drive).build().unwrap();
+                let group = engine.group();
+                let mut at_server = engine.receiver::<u64>();
+                let mut asks = match form {
+                    0 => Asks::Sender(engine.sender(&at_server.address()).unwrap()),
+                    1 => {
+                        let mut out = engine.outbox();
+                        let to = out.add(&at_server.address()).unwrap();
+                        Asks::Outbox(out, to)
+                    }
+                    _ => {
+                        at_server = group.subscribe();
+                        Asks::Broadcaster(group.broadcaster())
+                    }
+                };
+                let (mut tx, mut at_client) = engine.channel::<u64>();
+                let server = thread::spawn(move || {
+                    block_on(async {
+                        for trip in 0..trips {
+                            let question = match trip % 64 {
+                                7 => loop {
+                                    if let Event::Message(_, question) =
+                                        at_server.recv_event_async().await.unwrap()
+                                    {
+                                        break question;
+                                    }
+                                },
+                                8 => at_server.recv().unwrap().1,
+                                _ => at_server.recv_async().await.unwrap().1,
+                            };
+                            assert_eq!(question, trip);
+                            tx.send_async(question).await.unwrap();
+                        }
+                        (at_server, tx)
+                    })
+                });
+                block_on(async {
+                    for trip in 0..trips {
+                        asks.ask(trip).await;
+                        assert_eq!(at_client.recv_async().await.unwrap().1, trip);
+                    }
+                });
+                drop(server.join().unwrap());
+            });
+        }
+    }
 }
