@@ -18,10 +18,10 @@
 //!
 //! `armed` carries no data of its own: whoever wakes looks again at what was published.
 //!
-//! *Fences.* A task that waits for messages may sleep after each of them: a heavy barrier each time would cost more than
-//! all the rest. So it asks those who wake it to pass a fence in place of their light barrier (senders by a bit of their
-//! attention, whoever looks at `armed` by `fences`), and tells them so by one heavy barrier. From then on its own side of
-//! the barrier is a fence, too.
+//! *Fences.* A task that waits for messages may sleep after each of them: a heavy barrier each time would cost more
+//! than all the rest. So it asks those who wake it to pass a fence in place of their light barrier (senders by a
+//! bit of their attention, whoever looks at `armed` by `fences`), and tells them so by one heavy barrier. From then
+//! on its own side of the barrier is a fence, too.
 //!
 //! *Tasks.* A waker is left behind a short lock, before `armed`, and taken out by whoever has taken `armed`. Between
 //! these two the task may have left another: then that one is woken, too early, for what the first was to hear of, and

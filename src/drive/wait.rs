@@ -31,11 +31,12 @@ pub(crate) enum Step {
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum For {
-    /// Messages, or room for them. A thread begins with so many looks, some pauses before each, until it runs a pass:
-    /// where messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that finds many,
-    /// and takes the lines of those who write. A task looks once more before its first pass if that is not to come `at
-    /// once`: if what it waits for will come from a lane that it looks at itself, sent by whoever runs next.
-    /// If all whom it waits for can be asked for fences, a task asks, and need not pass a heavy barrier before each sleep.
+    /// Messages, or room for them. A thread begins with so many looks, some pauses before each, until it runs a
+    /// pass: where messages come in crowds more gather meanwhile. A pass that finds few costs as much as one that
+    /// finds many, and takes the lines of those who write. A task looks once more before its first pass if that is
+    /// not to come `at once`: if what it waits for will come from a lane that it looks at itself, sent by whoever
+    /// runs next. If all whom it waits for can be asked for fences, a task asks, and need not pass a heavy barrier
+    /// before each sleep.
     Message { pace: u32, at_once: bool, fenced: bool },
     /// Messages, and whatever the clock tells.
     Event,

@@ -171,8 +171,8 @@ impl<T: Send + 'static> Reader<T> {
         self.inbox.count_sleep();
     }
 
-    /// Those whom it is about to ask for attention are to pass fences, so that it need not pass a heavy barrier for each
-    /// message; nor those who look whether it sleeps.
+    /// Those whom it is about to ask for attention are to pass fences, so that it need not pass a heavy barrier for
+    /// each message; nor those who look whether it sleeps.
     pub(super) fn ask_for_fences(&mut self) {
         let Self { heard, current, lanes, .. } = self;
         let mut is_new = false;

@@ -1,7 +1,10 @@
 //! Tasks and threads at random, under a seed: they send, receive, give up, join, leave and move; everything that was
 //! sent to one who stayed arrives once, in order.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use mainspring::{
@@ -14,7 +17,9 @@ use smol::stream::StreamExt;
 use crate::executors::{
     Job, Runtime, all, block_on, forget, in_thread, job, poll_times, yield_now,
 };
-use crate::support::{Letter, Stamped, assert_complete, assert_dense, assert_in_order, to_the_end};
+use crate::support::{
+    Letter, Stamped, assert_complete, assert_dense, assert_in_order, to_the_end, until,
+};
 
 /// Numbers that look like chance (splitmix64).
 #[derive(Clone)]
@@ -237,6 +242,26 @@ fn storm(seed: u64) -> Vec<Stamped> {
     letters
 }
 
+/// Runs a future in this thread, which looks all the time whether it was woken: what falls asleep meets what comes as
+/// closely as can be.
+fn spin_on<F: Future>(future: F) -> F::Output {
+    struct Flag(AtomicBool);
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, SeqCst);
+        }
+    }
+    let flag = Arc::new(Flag(AtomicBool::new(true)));
+    let waker = Waker::from(flag.clone());
+    let mut future = pin!(future);
+    loop {
+        until(|| flag.0.swap(false, SeqCst));
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+    }
+}
+
 /// Who asks in a storm of questions.
 enum Asks {
     Sender(Sender<u64>),
@@ -287,7 +312,7 @@ fn who_sleeps_after_each_message_hears_the_next() {
                 };
                 let (mut tx, mut at_client) = engine.channel::<u64>();
                 let server = thread::spawn(move || {
-                    block_on(async {
+                    spin_on(async {
                         for trip in 0..trips {
                             let question = match trip % 64 {
                                 7 => loop {
@@ -306,7 +331,7 @@ fn who_sleeps_after_each_message_hears_the_next() {
                         (at_server, tx)
                     })
                 });
-                block_on(async {
+                spin_on(async {
                     for trip in 0..trips {
                         asks.ask(trip).await;
                         assert_eq!(at_client.recv_async().await.unwrap().1, trip);
