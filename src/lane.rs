@@ -225,7 +225,7 @@ impl LaneState {
             // Relaxed: the barrier before the first look ordered it behind the publication; what is taken back is read
             // with Acquire (`numbered_at_last`).
             let attention = self.sender.attention.load(Relaxed);
-            if attention & UNDECIDED == 0 || attention & CLOSED != 0 {
+            if attention & UNDECIDED == 0 || attention & POISONED != 0 {
                 return attention;
             }
             // Whoever decides holds the core meanwhile, and asks some counters.
