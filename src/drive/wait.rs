@@ -4,12 +4,13 @@
 //!   look ─▶ drive, look … ─▶ arm ─▶ heavy barrier ─▶ kick ─▶ look ─▶ sleep ─▶ look …
 //! ```
 //!
-//! What is waited for is a closure that is asked to look, and told when it is about to sleep ([`Step`]). A thread goes
-//! this way in one call ([`wait`](Shared::wait)): some pauses, some yields with a pass each, then asleep. A task goes
-//! it in polls ([`poll`](Shared::poll)), and keeps in a [`Doze`] how far it has come. Instead of yielding its thread it
-//! asks to be polled again, a few times, behind whatever else its executor has to do; then it leaves its waker. Where it
-//! can rely on the fences of others ([`park`](crate::park)), a fence stands in place of its heavy barrier, and it asks
-//! to be polled again once: each time it invites an idle worker of its executor to take it over.
+//! What is waited for is a closure that is asked to look, and told when it is about to sleep ([`Step`]). A thread
+//! goes this way in one call ([`wait`](Shared::wait)): some pauses, some yields with a pass each, then asleep. A
+//! task goes it in polls ([`poll`](Shared::poll)), and keeps in a [`Doze`] how far it has come. Instead of yielding
+//! its thread it asks to be polled again, a few times, behind whatever else its executor has to do; then it leaves
+//! its waker. Where it can rely on the fences of others ([`park`](crate::park)), a fence stands in place of its
+//! heavy barrier, and it asks to be polled again once: each time it invites an idle worker of its executor to take
+//! it over.
 //!
 //! *Dropped in between*, a [`Doze`] takes the task off every list and drops its waker. Forgotten, it leaves a waker
 //! that will be woken once for nothing. Neither is relied upon by anyone: a task is never handed the baton.
