@@ -184,7 +184,8 @@ fn several_may_close_at_once() {
         for (place, engine) in engines() {
             drop(place);
             to_the_end(move || {
-                let (mut tx, mut rx) = engine.channel();
+                // Room for each of them, also if each is handed out alone.
+                let (mut tx, mut rx) = engine.options().inbox(4).channel().unwrap();
                 for n in 0..3 {
                     tx.send(n).unwrap();
                 }
