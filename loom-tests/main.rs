@@ -28,6 +28,8 @@ mod harness;
 #[cfg(loom)]
 mod heat;
 #[cfg(loom)]
+mod marks;
+#[cfg(loom)]
 mod merge;
 #[cfg(loom)]
 mod parts;
@@ -54,6 +56,7 @@ fn main() -> std::process::ExitCode {
         short::MODELS,
         heat::MODELS,
         waiting::MODELS,
+        marks::MODELS,
         tasks::MODELS,
         closing::MODELS,
         groups::MODELS,

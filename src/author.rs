@@ -14,6 +14,8 @@ use crate::clock::Seq;
 use crate::drive::{For, Shared, Step, Unfinished};
 use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
 use crate::lane::{CLOSED, CLOSING, GONE, POISONED, WANT};
+use crate::mark::Origin;
+use crate::marker::Source;
 use crate::park::Deadline;
 use crate::ring::Producer;
 use crate::stall::{Stall, holder_of};
@@ -205,6 +207,12 @@ impl<T: Send + 'static> Author<T> {
     /// Whether nothing can be sent any more.
     pub(crate) fn is_closed(&self) -> bool {
         self.producer.is_closed() || self.producer.state().is_shut()
+    }
+
+    /// This author, for whoever waits for its end.
+    pub(crate) fn source(&self) -> Source {
+        let lane = self.producer.lane().state().clone();
+        Source::new(self.shared.clone(), Origin::Lane(lane))
     }
 
     /// Its lane has ended.

@@ -11,6 +11,7 @@ use crate::clock::ClockCell;
 use crate::given::Given;
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
+use crate::mark::{Errands, MarkList};
 use crate::order::OrderRing;
 use crate::park::Parker;
 use crate::ready::ReadySet;
@@ -23,6 +24,9 @@ use crate::waiters::Waiters;
 pub(crate) struct Board {
     pub(crate) topology: Topology,
     pub(crate) ready: ReadySet,
+    pub(crate) marks: MarkList,
+    /// Marks that have their numbers, and something to be done on that.
+    pub(crate) errands: Errands,
     pub(crate) clock: ClockCell,
     /// Those who sleep until the clock comes to a number, or moves at all.
     pub(crate) waiters: Waiters,
@@ -34,6 +38,8 @@ impl Board {
         Self {
             topology: Topology { promised: AtomicU64::new(seq), ..Topology::default() },
             ready: ReadySet::default(),
+            marks: MarkList::default(),
+            errands: Errands::default(),
             clock: ClockCell::new(seq),
             waiters: Waiters::default(),
         }

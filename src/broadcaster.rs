@@ -8,6 +8,7 @@ use crate::author::{Author, Sending, Stamping};
 use crate::clock::Seq;
 use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
 use crate::group::Group;
+use crate::marker::Source;
 use crate::ring::Producer;
 use crate::trace::{self, Who};
 
@@ -185,6 +186,11 @@ impl<T: Send + 'static> Broadcaster<T> {
     /// Messages that the slowest member has not received, as of some moment during the call.
     pub fn len(&self) -> usize {
         self.author.producer.behind() as usize
+    }
+
+    /// This broadcaster, for whoever waits for its end: see [`Marker::gate`](crate::Marker::gate).
+    pub fn source(&self) -> Source {
+        self.author.source()
     }
 
     /// Whether all members have received all that this has sent.

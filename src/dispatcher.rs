@@ -26,6 +26,7 @@ mod fan;
 mod follow;
 mod heat;
 mod history;
+mod marks;
 mod outbox;
 mod port;
 mod short;
@@ -40,12 +41,14 @@ use slab::Slab;
 use crate::board::{Board, Change, Membership};
 use crate::clock::ClockWriter;
 use crate::lane::LaneState;
+use crate::mark::{Chain, DONE};
 use crate::park::Parker;
 use crate::sync::Arc;
 use follow::Merge;
 pub(crate) use heat::Heat;
 use heat::Scan;
 pub(crate) use history::History;
+use marks::Gates;
 use port::Port;
 pub(crate) use short::Short;
 use source::{Phase, Source};
@@ -80,6 +83,9 @@ pub(crate) struct Core {
     touched: Vec<usize>,
     /// Outboxes and broadcasters for which there may be room again, so that their authors may have to be woken.
     authors: Vec<usize>,
+    gates: Gates,
+    /// Marks that this pass has numbered, or closed.
+    done: Chain<DONE>,
     /// The targets of the window that is being numbered.
     opened: Vec<u16>,
     /// Members have joined in this pass.
@@ -130,6 +136,10 @@ pub(crate) enum Numbering {
 #[must_use]
 pub(crate) struct Effects {
     wakes: [Option<Arc<Parker>>; WAKES_MAX],
+    /// Marks that have their numbers: who sleeps for them is to be woken.
+    marks: Chain<DONE>,
+    /// Something is to be done because a mark has its number.
+    pub(crate) errands: bool,
     /// Those who sleep until the clock moves are to be woken.
     pub(crate) clock_moved: bool,
     /// Another pass is due, at once.
@@ -139,6 +149,11 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
+    /// The marks whose sleepers are to be woken.
+    pub(crate) fn take_marks(&mut self) -> Chain<DONE> {
+        std::mem::take(&mut self.marks)
+    }
+
     /// The sleepers to wake.
     pub(crate) fn take_wakes(&mut self) -> impl Iterator<Item = Arc<Parker>> {
         self.wakes.iter_mut().map_while(Option::take)
@@ -172,6 +187,8 @@ impl Core {
             closing: Vec::new(),
             touched: Vec::new(),
             authors: Vec::new(),
+            gates: Gates::default(),
+            done: Chain::default(),
             opened: Vec::new(),
             members_joined: false,
             keeps_wants: false,
@@ -190,18 +207,25 @@ impl Core {
         if self.merge.is_some() {
             self.merge();
         } else {
+            self.stamp_marks();
             self.stamp();
+            self.stamp_gates();
         }
         let stamped = self.seq - before;
         if stamped > 0 {
-            if now > 0
-                && let Some(history) = &mut self.history
-            {
-                history.add(before + 1, now);
-            }
-            self.clock.publish(&self.board.clock, self.seq, now);
+            self.publish_clock(before + 1, now);
         }
         self.settle(stamped)
+    }
+
+    /// Publishes the clock, which covers the numbers from `first` on, too.
+    fn publish_clock(&mut self, first: u64, now: u64) {
+        if now > 0
+            && let Some(history) = &mut self.history
+        {
+            history.add(first, now);
+        }
+        self.clock.publish(&self.board.clock, self.seq, now);
     }
 
     /// One turn, after which whatever is sent is heard of: every lane that the passes look at is asked to speak up
@@ -276,7 +300,12 @@ impl Core {
         self.scan.tidy(&self.sources);
         // Pairs with the heavy barrier of every sleeper: it sees what was published, or we see it armed.
         light!("pass.light");
-        let mut effects = Effects { stamped, ..Effects::default() };
+        let mut effects = Effects {
+            stamped,
+            marks: self.take_done(),
+            errands: self.board.errands.are_waiting(),
+            ..Effects::default()
+        };
         self.collect_wakes(&mut effects);
         if self.board.waiters.is_armed() {
             effects.clock_moved = stamped > 0;
@@ -392,6 +421,7 @@ impl Core {
         for (_, port) in &self.ports {
             port.poison();
         }
+        self.close_marks();
     }
 }
 

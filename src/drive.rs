@@ -14,6 +14,7 @@
 //! There is one way to wait ([`wait`]), for receivers, full senders and those who wait for the clock. The argument why
 //! nobody sleeps through what it waits for is in [`park`].
 
+mod marks;
 mod mode;
 mod report;
 mod thread;
@@ -36,6 +37,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed};
 use crate::trace;
 use crate::waiters::Waiters;
+pub(crate) use marks::look_at;
 pub use mode::{Drive, Driver, Hook, Idle};
 pub(crate) use thread::Handle;
 use thread::Staff;
@@ -221,11 +223,24 @@ impl Shared {
     }
 
     /// Passes, and goes on while others kick. True if a pass did something.
-    fn run<'a>(&'a self, mut held: Held<'a, Core>) -> bool {
-        let (mut did, mut listens) = (false, false);
+    fn run<'a>(&'a self, held: Held<'a, Core>) -> bool {
+        let (mut did, errands) = self.run_passes(held);
+        // Between them others may have kicked; there is a pass, too, whenever many were done.
+        while errands && self.run_errands() {
+            let Some(held) = self.core.kick() else { break };
+            let (did_more, _) = self.run_passes(held);
+            did |= did_more;
+        }
+        did
+    }
+
+    /// The passes. True if one did something, and if there are errands now.
+    fn run_passes<'a>(&'a self, mut held: Held<'a, Core>) -> (bool, bool) {
+        let (mut did, mut listens, mut errands) = (false, false, false);
         for passes in 0.. {
             let mut effects = self.pass(&mut held, listens);
             did |= effects.stamped > 0 || effects.again;
+            errands |= effects.errands;
             let kicked = held.release();
             // With passes by hand nobody else would take it.
             let last = passes >= EXTRA_PASSES && !matches!(self.drive, Drive::Manual(_));
@@ -247,7 +262,7 @@ impl Shared {
                 None => break,
             }
         }
-        did
+        (did, errands)
     }
 
     /// A receiver has read what there was, or has gone.
@@ -340,7 +355,7 @@ impl Shared {
             // By swap, as there.
             self.baton.swap(true, ord!("drive.baton.pass", Release));
         }
-        let (mut woke, mut left) = (false, false);
+        let (mut woke, mut left) = (self.wake_for(effects.take_marks()), false);
         for parker in effects.take_wakes() {
             woke |= parker.wake();
         }
@@ -373,9 +388,11 @@ impl Shared {
         // arms later finds the poison.
         (**held).close_all(end);
         self.board.waiters.wake(u64::MAX);
+        self.wake_for((**held).take_done());
         if end == End::Panic {
             trace::poisoned();
         }
+        self.run_errands_at_the_end();
     }
 
     /// Passes until nothing is left to be done, and not before a pass that somebody else makes is over.

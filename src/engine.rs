@@ -15,6 +15,7 @@ use crate::drive::{Drive, Handle, Shared};
 use crate::error::{AddressError, BuildError};
 use crate::group::Group;
 use crate::inbox::ENTRIES_MAX;
+use crate::marker::Marker;
 use crate::outbox::Outbox;
 use crate::receiver::Receiver;
 use crate::ring::CAPACITY_MAX;
@@ -130,6 +131,11 @@ impl Engine {
     /// The clock.
     pub fn clock(&self) -> Clock {
         Clock { shared: self.shared.clone() }
+    }
+
+    /// Puts events on the clock that are no messages.
+    pub fn marker(&self) -> Marker {
+        Marker::new(self.shared.clone())
     }
 
     /// How full everything is, how often what has happened, and who holds whom back. Takes short locks, and looks at

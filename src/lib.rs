@@ -177,6 +177,7 @@
 //! | info | `closed` | `clock` |
 //! | warn | `closed before all was received` | `clock`, `left`: receivers, `discarded`: messages |
 //! | error | `closed: a pass has panicked` | |
+//! | error | `a continuation has panicked` | |
 //!
 //! Who joins is a receiver, sender, forwarder, broadcaster, outbox, or a member of a group. `receiver`, `group` and
 //! `outbox` are names, where they were given; `id` is [`Address::id`] or [`Outbox::id`]. Of one receiver there is a
@@ -210,6 +211,7 @@ mod error;
 mod given;
 mod inbox;
 mod lane;
+mod mark;
 mod order;
 mod park;
 mod ready;
@@ -233,6 +235,7 @@ mod engine;
 mod follower;
 mod forwarder;
 mod group;
+mod marker;
 mod merge;
 mod outbox;
 mod progress;
@@ -260,6 +263,7 @@ pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, 
 pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
 pub use forwarder::Forwarder;
 pub use group::Group;
+pub use marker::{Marker, Prepared, Source, Ticket};
 pub use merge::{Merge, MergeError};
 pub use outbox::{GroupTarget, Outbox, Target};
 pub use progress::Progress;

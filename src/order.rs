@@ -10,7 +10,7 @@
 use crate::lane::LaneState;
 use crate::park::Parker;
 use crate::sync::atomic::AtomicU16;
-use crate::sync::{Arc, Ordering::Relaxed, unique};
+use crate::sync::{Arc, Mutex, Ordering::Relaxed, unique};
 
 /// How many targets an outbox can have at once.
 pub(crate) const TARGETS_MAX: usize = u16::MAX as usize;
@@ -25,6 +25,8 @@ pub(crate) struct OrderRing {
     pub(crate) id: u64,
     state: LaneState,
     words: Box<[AtomicU16]>,
+    /// Of one whose author has ended: after how many words each of the marks among them comes, in their order.
+    marks: Mutex<Vec<u64>>,
 }
 
 impl OrderRing {
@@ -34,6 +36,7 @@ impl OrderRing {
             id: unique(),
             state: LaneState::new(Arc::new(Parker::default())),
             words: (0..capacity.next_power_of_two()).map(|_| AtomicU16::new(0)).collect(),
+            marks: Mutex::new(Vec::new()),
         })
     }
 
@@ -75,6 +78,21 @@ impl OrderRing {
     pub(crate) fn skip(&self, position: u64) {
         // Relaxed: released by the push of the record that names the range.
         self.at(position).store(NOBODY, Relaxed);
+    }
+
+    /// Says where among the words there are marks, which have numbers, too. As [`skip`](Self::skip), and once: what is
+    /// said later is a part of that.
+    pub(crate) fn note_marks(&self, positions: impl Iterator<Item = u64>) {
+        let mut marks = self.marks.lock();
+        if marks.is_empty() {
+            marks.extend(positions);
+        }
+    }
+
+    /// How many marks come after word `from`, and not after word `until`.
+    fn marks_between(&self, from: u64, until: u64) -> u64 {
+        let marks = self.marks.lock();
+        marks.iter().filter(|&&position| (from + 1..=until).contains(&position)).count() as u64
     }
 }
 
@@ -122,6 +140,7 @@ impl Walk {
 
     fn step(&mut self) {
         self.seq += u64::from(self.ring.target(self.position) != NOBODY);
+        self.seq += self.ring.marks_between(self.position, self.position + 1);
         self.position += 1;
     }
 }
@@ -203,6 +222,7 @@ impl Joint {
     fn pass(&mut self, position: u64) {
         let words = self.position..position;
         self.seq += words.filter(|&at| self.ring.target(at) != NOBODY).count() as u64;
+        self.seq += self.ring.marks_between(self.position, position);
         self.position = position;
     }
 }

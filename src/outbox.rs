@@ -24,6 +24,8 @@ use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{For, Shared, Step};
 use crate::error::{AddressError, Reason, SendBatchError, SendError, StampedError, TrySendError};
+use crate::mark::Origin;
+use crate::marker::{Marker, Prepared, Source, Ticket};
 use crate::order::{OrderRing, TARGETS_MAX};
 use crate::park::Parker;
 use crate::ring::Lane;
@@ -281,6 +283,42 @@ impl Outbox {
     /// Its number, which no other outbox or receiver of this process has.
     pub fn id(&self) -> u64 {
         self.ring.id
+    }
+
+    /// Submits a mark in the order of this outbox: its number is above those of what was sent before, and below those
+    /// of what is sent after it. Never waits, also when the outbox is full.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = mainspring::Engine::new();
+    /// let mut rx = engine.receiver();
+    /// let mut out = engine.outbox();
+    /// let to = out.add(&rx.address())?;
+    /// out.send(to, "before")?;
+    /// let mut mark = out.submit();
+    /// out.send(to, "after")?;
+    /// assert_eq!(rx.recv()?.0.get(), 1);
+    /// assert_eq!(mark.wait()?.get(), 2);
+    /// assert_eq!(rx.recv()?.0.get(), 3);
+    /// # Ok(()) }
+    /// ```
+    pub fn submit(&mut self) -> Ticket {
+        let prepared = Marker::new(self.shared.clone()).prepare();
+        self.fire(prepared).expect("a plain mark of the same engine")
+    }
+
+    /// The same, of a mark that was prepared.
+    ///
+    /// # Errors
+    ///
+    /// If it is a gate, or another engine's; it comes back.
+    pub fn fire(&mut self, prepared: Prepared) -> Result<Ticket, Prepared> {
+        prepared.fire_after(&self.shared, &self.ring, self.tail)
+    }
+
+    /// This outbox, for whoever waits for its end: see [`Marker::gate`](crate::Marker::gate).
+    pub fn source(&self) -> Source {
+        Source::new(self.shared.clone(), Origin::Outbox(self.ring.clone()))
     }
 
     /// Messages of this outbox that have no number yet, as of some moment during the call.

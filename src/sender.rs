@@ -13,6 +13,7 @@ use crate::error::{
     AddressError, SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError,
 };
 use crate::group::Group;
+use crate::marker::Source;
 use crate::ring::Lane;
 use crate::shared_sender::SharedSender;
 use crate::sync::Arc;
@@ -181,6 +182,11 @@ impl<T: Send + 'static> Sender<T> {
     /// Names the receiver.
     pub fn address(&self) -> Address<T> {
         Address { shared: self.author.shared.clone(), port: self.port.clone() }
+    }
+
+    /// This sender, for whoever waits for its end: see [`Marker::gate`](crate::Marker::gate).
+    pub fn source(&self) -> Source {
+        self.author.source()
     }
 
     /// Whether the receiver is gone. True is final; false may be outdated on return.

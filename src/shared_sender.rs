@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::clock::Seq;
 use crate::drive::{Doze, For, Step, Unfinished};
 use crate::error::{SendError, SendTimeoutError, TrySendError};
+use crate::marker::Source;
 use crate::park::Deadline;
 use crate::sender::Sender;
 use crate::sync::Arc;
@@ -186,6 +187,11 @@ impl<T: Send + 'static> SharedSender<T> {
             Step::Arm => None,
         });
         found.unwrap_or_else(|_| self.line.resolve(slot))
+    }
+
+    /// Its lane, for whoever waits for its end: see [`Marker::gate`](crate::Marker::gate).
+    pub fn source(&self) -> Source {
+        self.line.look(Sender::source)
     }
 
     /// Names the receiver.

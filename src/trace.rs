@@ -6,6 +6,7 @@
 //!   warn    slow receiver                  receiver, id; how long somebody has waited (ns)
 //!   info    closed                         clock; warn, if receivers have left something: how many
 //!   error   closed: a pass has panicked
+//!   error   a continuation has panicked
 //! ```
 //!
 //! Who watches is the user's code, and may use the engine. So nothing here is called by whoever holds the dispatcher or
@@ -14,7 +15,8 @@
 //! Without the feature `tracing` there are the same names, which do nothing and take no place.
 
 pub(crate) use imp::{
-    Label, ON, Whom, closed, has_waited, is_slow, joined, left, poisoned, waits, watched,
+    Label, ON, Whom, closed, errand_panicked, has_waited, is_slow, joined, left, poisoned, waits,
+    watched,
 };
 
 /// Who joins or leaves.
@@ -171,6 +173,11 @@ mod imp {
         tracing::error!(target: TARGET, "closed: a pass has panicked");
     }
 
+    /// What somebody had asked to be done when a mark had its number.
+    pub(crate) fn errand_panicked() {
+        tracing::error!(target: TARGET, "a continuation has panicked");
+    }
+
     #[cfg(test)]
     mod tests {
         use super::{Label, WARNING_EVERY};
@@ -247,4 +254,7 @@ mod imp {
 
     #[inline]
     pub(crate) fn poisoned() {}
+
+    #[inline]
+    pub(crate) fn errand_panicked() {}
 }

@@ -80,8 +80,7 @@ impl Core {
         let source = &self.sources[id];
         let more = source.stamped < source.seen;
         if source.ended && !more {
-            self.sources.remove(id).state().release();
-            self.scan.has_left();
+            self.let_go_of_source(id);
             return false;
         }
         !waits && more

@@ -278,9 +278,7 @@ impl Core {
 
     /// Lets go of a forwarder.
     fn release_forwarder(&mut self, id: usize) {
-        let source = self.sources.remove(id);
-        source.state().release();
-        self.scan.has_left();
+        let source = self.let_go_of_source(id);
         let Kind::Forwarder(forwarding) = source.kind else { return };
         match forwarding.to {
             Audience::One(to) => self.end_source(to.port),

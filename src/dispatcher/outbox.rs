@@ -57,6 +57,7 @@ impl Core {
         }
         let mut step = Step::Next;
         while step == Step::Next {
+            let next_mark = self.stamp_due_marks(id);
             let source = &self.sources[id];
             let spent = source.stamped - before;
             step = if source.stamped == source.seen {
@@ -64,7 +65,8 @@ impl Core {
             } else if spent >= BURST && !source.ended {
                 Step::More
             } else {
-                let end = source.seen.min(source.stamped + (BURST - spent.min(BURST)).max(1));
+                let most = source.stamped + (BURST - spent.min(BURST)).max(1);
+                let end = source.seen.min(most).min(next_mark);
                 let Kind::Outbox(Outlets { ring, .. }) = &source.kind else {
                     unreachable!("an outbox's turn")
                 };
@@ -257,6 +259,7 @@ impl Core {
     fn freeze(&self, id: usize) {
         let source = &self.sources[id];
         let Kind::Outbox(outlets) = &source.kind else { unreachable!("an outbox's turn") };
+        outlets.ring.note_marks(outlets.marks.iter().map(|mark| mark.position()));
         port::freeze(&outlets.ring, source.stamped, source.seen, |index| {
             let target: Option<&Target> =
                 outlets.targets.get(usize::from(index)).and_then(Option::as_ref);
@@ -272,8 +275,7 @@ impl Core {
         for index in 0..outlets.targets.len() {
             self.finish_target(id, index);
         }
-        self.sources.remove(id).state().release();
-        self.scan.has_left();
+        self.let_go_of_source(id);
     }
 }
 

@@ -4,9 +4,9 @@
 //! run goes into the hand of the receiver without an entry in its inbox, whose rest it has read; the number comes from
 //! the same count, under the same lock, and the clock is published as after a pass. So nothing is promised less.
 //!
-//! What the short way leaves to a pass: every other lane, the topology, ends, those who wait for room, lanes that
-//! somebody wants to hear of. The receiver makes a full pass every so often (`receiver/short.rs`), so nothing that is
-//! left waits for long.
+//! What the short way leaves to a pass: every other lane, marks, the topology, ends, those who wait for room, lanes
+//! that somebody wants to hear of. The receiver makes a full pass every so often (`receiver/short.rs`), so nothing
+//! that is left waits for long.
 
 use super::Core;
 use super::source::Phase;
@@ -32,7 +32,9 @@ impl Core {
             return Short::Pass;
         };
         let (seen, ended) = lane.published();
-        if ended || source.phase != Phase::Hot || lane.is_wanted() {
+        // The marks after the tail: what was submitted before something that is in it has a lower number.
+        if ended || source.phase != Phase::Hot || lane.is_wanted() || self.board.marks.is_waiting()
+        {
             return Short::Pass;
         }
         let len = seen - source.stamped;

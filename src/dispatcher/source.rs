@@ -4,6 +4,7 @@
 use super::fan::Fan;
 use crate::given::Given;
 use crate::lane::LaneState;
+use crate::mark::{Chain, NEXT};
 use crate::order::OrderRing;
 use crate::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(super) struct Source {
     pub(super) assured: Assured,
     /// Its next message is a broadcast, and has waited since it drew this ticket, here or there.
     pub(super) age: Option<u64>,
+    /// Gates that wait for its end.
+    pub(super) gates: Vec<usize>,
 }
 
 /// What of a source comes after no change of the topology but those up to a generation.
@@ -104,6 +107,8 @@ pub(super) struct Outlets {
     pub(super) targets: Vec<Option<Target>>,
     /// One of them has been a group.
     pub(super) broadcasts: bool,
+    /// Marks that come after messages which have no number yet.
+    pub(super) marks: Chain<NEXT>,
 }
 
 pub(super) struct Target {
@@ -152,6 +157,7 @@ impl Source {
             cools,
             assured: Assured::default(),
             age: None,
+            gates: Vec::new(),
         }
     }
 

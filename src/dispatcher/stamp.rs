@@ -105,9 +105,7 @@ impl Core {
 
     /// Lets go of a lane, which is stamped to its end or whose receiver has gone.
     fn release_lane(&mut self, id: usize, port: usize) {
-        let source = self.sources.remove(id);
-        source.state().release();
-        self.scan.has_left();
+        self.let_go_of_source(id);
         self.end_source(port);
     }
 

@@ -10,6 +10,7 @@ use super::source::{Audience, Destination, Kind, Outlets, Phase, Source, Target}
 use crate::board::{Change, Membership};
 use crate::inbox::Inbox;
 use crate::lane::LaneState;
+use crate::mark::Chain;
 use crate::order::OrderRing;
 use crate::park::Parker;
 use crate::sync::Arc;
@@ -72,6 +73,7 @@ impl Core {
                     ring,
                     targets: Vec::new(),
                     broadcasts: false,
+                    marks: Chain::default(),
                 }));
             }
             Change::Target { ring, target, lane, inbox, key } => {

@@ -50,6 +50,9 @@ pub(crate) enum For {
     Stamp,
     /// The clock's coming to this number, or somebody's progress.
     Number(u64),
+    /// A mark's number. Whoever gives it that looks under a lock who sleeps for it, so no barrier is needed; and it was
+    /// submitted with a kick.
+    Mark,
 }
 
 impl For {
@@ -63,7 +66,7 @@ impl For {
 
     /// Whether it runs passes also where a thread does.
     fn drives(self) -> bool {
-        matches!(self, Self::Stamp | Self::Number(_))
+        matches!(self, Self::Stamp | Self::Number(_) | Self::Mark)
     }
 }
 
@@ -111,9 +114,11 @@ impl Shared {
             parker.arm();
             self.list(&mut ticket, parker, what);
             end(Step::Arm);
-            // Pairs with the light barriers of all who publish: they see us armed, or the last look sees it.
-            heavy!("wait.heavy");
-            self.kick();
+            if what != For::Mark {
+                // Pairs with the light barriers of all who publish: they see us armed, or the last look sees it.
+                heavy!("wait.heavy");
+                self.kick();
+            }
             if let Some(found) = self.look_at_last(what, &mut end) {
                 parker.disarm();
                 self.take_baton();
@@ -202,7 +207,8 @@ impl Shared {
             return Poll::Ready(Ok(found));
         }
         // A sleep that costs little is better than to keep an executor busy.
-        let yields = if what.is_fenced() && parker.has_fences() { 1 } else { TASK_YIELDS };
+        let is_fenced = what.is_fenced() && parker.has_fences();
+        let yields = if is_fenced || what == For::Mark { 1 } else { TASK_YIELDS };
         if doze.yields < yields.min(TASK_YIELDS) && self.may_yield() {
             return doze.yield_now(cx);
         }
@@ -210,15 +216,17 @@ impl Shared {
         parker.arm_for(cx.waker());
         self.list(&mut place.ticket, parker, what);
         end(Step::Arm);
-        if what.is_fenced() && parker.has_fences() {
+        if is_fenced {
             // Pairs with the fences of all who publish, which an earlier barrier has told of them.
             fence!("wait.task.fence", SeqCst);
-        } else {
+        } else if what != For::Mark {
             // As in `wait`.
             heavy!("wait.task.heavy");
             parker.has_told_of_fences();
         }
-        self.kick();
+        if what != For::Mark {
+            self.kick();
+        }
         match self.look_at_last(what, &mut end) {
             Some(found) => {
                 doze.end();
@@ -264,7 +272,7 @@ impl Shared {
         self.unlist(ticket);
         let Board { waiters, clock, .. } = &*self.board;
         *ticket = match what {
-            For::Message { .. } => None,
+            For::Message { .. } | For::Mark => None,
             For::Event | For::Turn | For::Stamp => Some(waiters.add(parker, 0)),
             For::Number(number) if number > clock.now() => Some(waiters.add(parker, number)),
             // It is something else that is waited for; but the engine may close.

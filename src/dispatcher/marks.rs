@@ -1,0 +1,207 @@
+//! Events without a receiver: marks get their numbers before the lanes, gates after them.
+//!
+//! A **gate** is a mark that waits until each of a set of authors is numbered to its end: then it is numbered in the
+//! same pass, after them. That an author is done is a fact kept with its lane ([`LaneState::is_released`]); one that
+//! the dispatcher does not know yet is open, and is asked again in each pass until it is known or done. One that is
+//! known has the gate noted with it, so that a pass costs nothing for gates that stay shut.
+//!
+//! [`LaneState::is_released`]: crate::lane::LaneState::is_released
+
+use slab::Slab;
+
+use super::Core;
+use super::source::{Kind, Outlets, Source};
+use crate::mark::{Chain, DONE, Mark, Origin, Place};
+use crate::order::OrderRing;
+use crate::sync::Arc;
+
+/// Gates that wait.
+#[derive(Default)]
+pub(super) struct Gates {
+    shut: Slab<Gate>,
+    /// Authors that the dispatcher did not know when it took the gate.
+    unknown: Vec<(usize, Origin)>,
+    /// Those that are to be numbered in this pass.
+    open: Vec<Arc<Mark>>,
+    /// Marks of outboxes that the dispatcher did not know when it took them.
+    strays: Vec<(Arc<Mark>, Arc<OrderRing>)>,
+}
+
+struct Gate {
+    mark: Arc<Mark>,
+    /// Authors that are not done.
+    waits_for: usize,
+}
+
+impl Gates {
+    /// One of those that it waits for is done.
+    fn let_through(&mut self, gate: usize) {
+        self.shut[gate].waits_for -= 1;
+        self.open_if_due(gate);
+    }
+
+    fn open_if_due(&mut self, gate: usize) {
+        if self.shut[gate].waits_for == 0 {
+            self.open.push(self.shut.remove(gate).mark);
+        }
+    }
+}
+
+impl Core {
+    /// Takes the marks that were submitted, and gives them their numbers. After the tails were loaded, and before
+    /// anything that was published is numbered.
+    pub(super) fn stamp_marks(&mut self) {
+        for (mark, ring) in std::mem::take(&mut self.gates.strays) {
+            self.queue_mark(mark, ring);
+        }
+        if !self.board.marks.is_waiting() {
+            return;
+        }
+        let mut submitted = self.board.marks.take();
+        while let Some(mark) = submitted.pop() {
+            match mark.take_place() {
+                Place::Next => self.stamp_mark(mark),
+                Place::Gate(authors) => self.shut_gate(mark, authors),
+                Place::Outbox(ring) => self.queue_mark(mark, ring),
+            }
+        }
+    }
+
+    /// A mark of an outbox, which comes after what that had sent before.
+    fn queue_mark(&mut self, mark: Arc<Mark>, ring: Arc<OrderRing>) {
+        let Some(id) = ring.state().id() else {
+            // Submitted after the topology was read. The pass that knows the outbox takes it.
+            self.again = true;
+            return self.gates.strays.push((mark, ring));
+        };
+        let source = &mut self.sources[id as usize];
+        let Kind::Outbox(Outlets { marks, .. }) = &mut source.kind else {
+            unreachable!("an order ring belongs to an outbox")
+        };
+        marks.push(mark);
+        let (stamped, seen) = (source.stamped, source.seen);
+        let next = self.stamp_due_marks(id as usize);
+        debug_assert!(next > stamped, "it was due");
+        if next != u64::MAX && next > seen {
+            // Published after the tails were loaded: the next pass finds it.
+            self.look_again(id as usize);
+            self.again = true;
+        }
+    }
+
+    /// Numbers the marks of an outbox that come before its next message. After how many messages the next one comes.
+    pub(super) fn stamp_due_marks(&mut self, id: usize) -> u64 {
+        loop {
+            let source = &mut self.sources[id];
+            let Kind::Outbox(Outlets { marks, .. }) = &mut source.kind else {
+                unreachable!("an outbox's marks")
+            };
+            match marks.first().map(|mark| mark.position()) {
+                None => return u64::MAX,
+                Some(position) if position > source.stamped => return position,
+                Some(_) => {
+                    if let Some(mark) = marks.pop() {
+                        self.stamp_mark(mark);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A mark by itself, without a pass: none if others wait.
+    pub(crate) fn stamp_alone(&mut self, now: u64) -> Option<u64> {
+        if self.board.marks.is_waiting() {
+            return None;
+        }
+        self.seq += 1;
+        self.publish_clock(self.seq, now);
+        Some(self.seq)
+    }
+
+    fn stamp_mark(&mut self, mark: Arc<Mark>) {
+        self.seq += 1;
+        mark.settle(Some(self.seq));
+        self.is_done(mark);
+    }
+
+    fn is_done(&mut self, mark: Arc<Mark>) {
+        if mark.has_errand() {
+            self.board.errands.push(mark.clone());
+        }
+        self.done.push(mark);
+    }
+
+    fn shut_gate(&mut self, mark: Arc<Mark>, authors: Vec<Origin>) {
+        let Self { gates, sources, .. } = self;
+        let gate = gates.shut.insert(Gate { mark, waits_for: 0 });
+        for author in authors {
+            if author.state().is_released() {
+                continue;
+            }
+            gates.shut[gate].waits_for += 1;
+            match author.state().id() {
+                Some(id) => sources[id as usize].gates.push(gate),
+                None => gates.unknown.push((gate, author)),
+            }
+        }
+        gates.open_if_due(gate);
+    }
+
+    /// Numbers the gates whose last author is done. After the lanes.
+    pub(super) fn stamp_gates(&mut self) {
+        let Self { gates, sources, .. } = self;
+        let mut unknown = std::mem::take(&mut gates.unknown);
+        unknown.retain(|(gate, author)| {
+            if author.state().is_released() {
+                gates.let_through(*gate);
+                return false;
+            }
+            let id = author.state().id();
+            if let Some(id) = id {
+                sources[id as usize].gates.push(*gate);
+            }
+            id.is_none()
+        });
+        gates.unknown = unknown;
+        let mut open = std::mem::take(&mut gates.open);
+        for mark in open.drain(..) {
+            self.stamp_mark(mark);
+        }
+        self.gates.open = open;
+    }
+
+    /// Lets go of a source: it is numbered to its end, or nobody is left to send to.
+    pub(super) fn let_go_of_source(&mut self, id: usize) -> Source {
+        let mut source = self.sources.remove(id);
+        source.state().release();
+        self.scan.has_left();
+        for gate in std::mem::take(&mut source.gates) {
+            self.gates.let_through(gate);
+        }
+        source
+    }
+
+    /// At the end: none of them ever gets a number.
+    pub(super) fn close_marks(&mut self) {
+        let Self { board, gates, sources, .. } = self;
+        let mut left: Vec<_> = gates.strays.drain(..).map(|(mark, _)| mark).collect();
+        left.extend(gates.shut.drain().map(|gate| gate.mark));
+        left.append(&mut gates.open);
+        for (_, source) in sources.iter_mut() {
+            if let Kind::Outbox(Outlets { marks, .. }) = &mut source.kind {
+                left.extend(std::iter::from_fn(|| marks.pop()));
+            }
+        }
+        let mut submitted = board.marks.take_last();
+        left.extend(std::iter::from_fn(|| submitted.pop()));
+        for mark in left {
+            mark.settle(None);
+            self.is_done(mark);
+        }
+    }
+
+    /// The marks that it is done with.
+    pub(crate) fn take_done(&mut self) -> Chain<DONE> {
+        std::mem::take(&mut self.done)
+    }
+}

@@ -1,0 +1,306 @@
+//! Marks, as those outside of the engine submit them and wait for them. What a mark is: [`mark`](crate::mark).
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::clock::Seq;
+use crate::drive::{Doze, For, Shared, Unfinished, look_at};
+use crate::error::{AddressError, WaitError, WaitTimeoutError};
+use crate::mark::{Errand, Mark, Origin, Place};
+use crate::order::OrderRing;
+use crate::park::{Deadline, Parker};
+use crate::sync::Arc;
+
+/// Puts events on the clock that are no messages: a state has been published, a job is done, somebody is gone. A
+/// handle; clones are of the same engine.
+///
+/// A **mark** gets the next number, as a message does, and goes to nobody. Whatever is sent after it was submitted, by
+/// whoever knows of that, has a higher number; and whoever reads the clock at t can read the number of every mark up to
+/// t ([`Ticket::seq`]), and sees what was done before the mark was submitted.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let engine = mainspring::Engine::new();
+/// let (mut tx, mut rx) = engine.channel();
+/// let marker = engine.marker();
+/// static OPEN: std::sync::OnceLock<&str> = std::sync::OnceLock::new();
+///
+/// OPEN.set("since nine").unwrap(); // what the mark makes true
+/// let opened = marker.submit(); // never waits
+/// tx.send("after it")?;
+/// let (seq, _) = rx.recv()?;
+/// assert!(opened.seq().unwrap() < seq);
+///
+/// let done = marker.mark()?; // returns with the number
+/// assert!(done > seq);
+/// # Ok(()) }
+/// ```
+///
+/// What hangs on the number is a [continuation](Self::submit_then), or a [gate](Self::gate) waits for the end of
+/// others first.
+#[derive(Clone)]
+pub struct Marker {
+    shared: Arc<Shared>,
+}
+
+/// Whose end a [gate](Marker::gate) waits for: a sender, a broadcaster or an outbox. A handle: it keeps nothing open.
+///
+/// An author has ended when it was dropped and everything that it sent has its number. A receiver that does not receive
+/// does not delay that.
+#[derive(Clone)]
+pub struct Source {
+    shared: Arc<Shared>,
+    origin: Origin,
+}
+
+/// A mark that is yet to be submitted. Made by [`Marker::prepare`].
+///
+/// To [`fire`](Self::fire) it allocates nothing and cannot fail, so that it can be done where nothing may go wrong: in
+/// a destructor, when memory is short. Dropped instead, it has never been.
+#[must_use = "it is nothing until it is fired"]
+pub struct Prepared {
+    shared: Arc<Shared>,
+    mark: Arc<Mark>,
+}
+
+/// A mark that was submitted: to look for its number, or to wait for it as a thread or as a task. It may be dropped at
+/// any time, and takes nothing back.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # smol::block_on(async {
+/// let engine = mainspring::Engine::new();
+/// let mut ticket = engine.marker().submit();
+/// let seq = ticket.wait()?; // or
+/// assert_eq!(ticket.await?, seq);
+/// # Ok(()) })}
+/// ```
+#[must_use = "a mark whose number is of no interest is submitted by `drop(marker.submit())`"]
+pub struct Ticket {
+    shared: Arc<Shared>,
+    mark: Arc<Mark>,
+    sleeper: Option<Sleeper>,
+}
+
+/// A task that waits for a ticket.
+#[derive(Default)]
+struct Sleeper {
+    doze: Doze,
+    parker: Arc<Parker>,
+}
+
+impl Marker {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Submits a mark. Never waits, and needs no receiver: also in a destructor, on any thread, in any drive.
+    pub fn submit(&self) -> Ticket {
+        self.prepare().fire()
+    }
+
+    /// The same, and `then` is called once it has its number, or never gets one because the engine was closed.
+    ///
+    /// `then` runs on whatever thread has passed (the dispatcher thread, if there is one), when the engine has been let
+    /// go of: it may send, join, mark, drop anything of it, and wait for a number. It must not wait for what somebody
+    /// else has yet to do, not even for room in a lane: the thread that runs it may be theirs. Those of one engine run
+    /// one after the other, in the order of their numbers, with a pass after 64 of them. One that panics is told to the
+    /// panic hook, and to whoever subscribes to events (feature `tracing`), and harms nobody.
+    pub fn submit_then(
+        &self,
+        then: impl FnOnce(Result<Seq, WaitError>) + Send + 'static,
+    ) -> Ticket {
+        self.make(Some(Box::new(then)), Place::Next).fire()
+    }
+
+    /// Submits a mark and waits for its number. If nobody else is passing it is given at once, in some nanoseconds.
+    ///
+    /// # Errors
+    ///
+    /// If the engine is closed.
+    #[inline]
+    pub fn mark(&self) -> Result<Seq, WaitError> {
+        match self.shared.mark_at_once() {
+            Some(seq) => Ok(seq),
+            None => self.submit().wait(),
+        }
+    }
+
+    /// A mark to be submitted later.
+    pub fn prepare(&self) -> Prepared {
+        self.make(None, Place::Next)
+    }
+
+    /// The same, with what is to be done once it has its number: see [`submit_then`](Self::submit_then).
+    pub fn prepare_then(
+        &self,
+        then: impl FnOnce(Result<Seq, WaitError>) + Send + 'static,
+    ) -> Prepared {
+        self.make(Some(Box::new(then)), Place::Next)
+    }
+
+    /// Submits a mark that gets its number once all of these have ended: in the very pass that numbers the last of what
+    /// they have sent, and after that. With none of them, in the next pass.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// let mut ended = engine.marker().gate(&[tx.source()])?;
+    /// tx.send("the last word")?;
+    /// assert_eq!(ended.seq(), None);
+    /// drop(tx);
+    /// assert_eq!(ended.wait()?.get(), 2);
+    /// assert_eq!(rx.recv()?, (1.into(), "the last word"));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Foreign`](AddressError::Foreign) if one of them is another engine's.
+    pub fn gate(&self, sources: &[Source]) -> Result<Ticket, AddressError> {
+        Ok(self.prepare_gate(sources)?.fire())
+    }
+
+    /// As [`gate`](Self::gate), and `then` is called once it has its number: see [`submit_then`](Self::submit_then).
+    ///
+    /// # Errors
+    ///
+    /// As [`gate`](Self::gate).
+    pub fn gate_then(
+        &self,
+        sources: &[Source],
+        then: impl FnOnce(Result<Seq, WaitError>) + Send + 'static,
+    ) -> Result<Ticket, AddressError> {
+        Ok(self.make(Some(Box::new(then)), self.gate_of(sources)?).fire())
+    }
+
+    /// A gate to be submitted later.
+    ///
+    /// # Errors
+    ///
+    /// As [`gate`](Self::gate).
+    pub fn prepare_gate(&self, sources: &[Source]) -> Result<Prepared, AddressError> {
+        Ok(self.make(None, self.gate_of(sources)?))
+    }
+
+    fn gate_of(&self, sources: &[Source]) -> Result<Place, AddressError> {
+        let origin = |source: &Source| {
+            let is_ours = Arc::ptr_eq(&source.shared, &self.shared);
+            if is_ours { Ok(source.origin.clone()) } else { Err(AddressError::Foreign) }
+        };
+        Ok(Place::Gate(sources.iter().map(origin).collect::<Result<_, _>>()?))
+    }
+
+    fn make(&self, errand: Option<Errand>, place: Place) -> Prepared {
+        Prepared { shared: self.shared.clone(), mark: Mark::new(errand, place) }
+    }
+}
+
+impl Source {
+    pub(crate) fn new(shared: Arc<Shared>, origin: Origin) -> Self {
+        Self { shared, origin }
+    }
+
+    /// Whether it has ended, and everything that it sent has its number; or never gets one, since its receiver has
+    /// gone. Final.
+    pub fn has_ended(&self) -> bool {
+        self.origin.state().is_released()
+    }
+}
+
+impl Prepared {
+    /// Submits it.
+    pub fn fire(self) -> Ticket {
+        let Self { shared, mark } = self;
+        shared.submit(&mark);
+        Ticket { shared, mark, sleeper: None }
+    }
+
+    /// The same, as the next of what an outbox has sent so far. It comes back if it is a gate, or another engine's.
+    pub(crate) fn fire_after(
+        self,
+        shared: &Arc<Shared>,
+        ring: &Arc<OrderRing>,
+        position: u64,
+    ) -> Result<Ticket, Self> {
+        if Arc::ptr_eq(shared, &self.shared) && self.mark.place_after(ring, position) {
+            Ok(self.fire())
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl Ticket {
+    /// The mark's number, if it has one. Runs no pass.
+    pub fn seq(&self) -> Option<Seq> {
+        self.mark.outcome()?.ok()
+    }
+
+    /// Waits for the mark's number. Whoever learns of the return sends later, and the clock has come to it, or is about
+    /// to.
+    ///
+    /// # Errors
+    ///
+    /// If the engine was closed before.
+    pub fn wait(&mut self) -> Result<Seq, WaitError> {
+        self.shared.wait_for_mark(&self.mark, None).unwrap_or(Err(WaitError))
+    }
+
+    /// As [`wait`](Self::wait), for `timeout` at the longest.
+    ///
+    /// # Errors
+    ///
+    /// If the time is up, or the engine was closed before.
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Seq, WaitTimeoutError> {
+        match self.shared.wait_for_mark(&self.mark, Deadline::after(timeout)) {
+            Ok(Ok(seq)) => Ok(seq),
+            Ok(Err(WaitError)) | Err(Unfinished::Poisoned) => Err(WaitTimeoutError::Closed),
+            Err(Unfinished::Timeout) => Err(WaitTimeoutError::Timeout),
+        }
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Seq, WaitError>;
+
+    /// Ready with the number, as often as it is polled after that.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { shared, mark, sleeper } = self.get_mut();
+        if let Some(outcome) = mark.outcome() {
+            *sleeper = None;
+            return Poll::Ready(outcome);
+        }
+        let Sleeper { doze, parker } = sleeper.get_or_insert_default();
+        let found =
+            ready!(shared.poll(doze, parker, cx, For::Mark, |step| look_at(mark, parker, step)));
+        Poll::Ready(found.unwrap_or(Err(WaitError)))
+    }
+}
+
+impl fmt::Debug for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Marker").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("has_ended", &self.has_ended()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("outcome", &self.mark.outcome()).finish_non_exhaustive()
+    }
+}
