@@ -42,6 +42,8 @@ mod short;
 #[cfg(loom)]
 mod shutdown;
 #[cfg(loom)]
+mod slots;
+#[cfg(loom)]
 mod tasks;
 #[cfg(loom)]
 mod waiting;
@@ -57,6 +59,7 @@ fn main() -> std::process::ExitCode {
         heat::MODELS,
         waiting::MODELS,
         marks::MODELS,
+        slots::MODELS,
         tasks::MODELS,
         closing::MODELS,
         groups::MODELS,

@@ -14,6 +14,7 @@ use crate::lane::LaneState;
 use crate::mark::{Errands, MarkList};
 use crate::order::OrderRing;
 use crate::park::Parker;
+use crate::pins::Pins;
 use crate::ready::ReadySet;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
@@ -30,6 +31,8 @@ pub(crate) struct Board {
     pub(crate) clock: ClockCell,
     /// Those who sleep until the clock comes to a number, or moves at all.
     pub(crate) waiters: Waiters,
+    /// Numbers for which slots keep their states.
+    pub(crate) pins: Pins,
 }
 
 impl Board {
@@ -42,6 +45,7 @@ impl Board {
             errands: Errands::default(),
             clock: ClockCell::new(seq),
             waiters: Waiters::default(),
+            pins: Pins::default(),
         }
     }
 }

@@ -10,9 +10,10 @@ use crate::address::Address;
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::closing::{self, Closing};
+use crate::cut::Cut;
 use crate::dispatcher::{Heat, Numbering};
 use crate::drive::{Drive, Handle, Shared};
-use crate::error::{AddressError, BuildError};
+use crate::error::{AddressError, BuildError, CutError};
 use crate::group::Group;
 use crate::inbox::ENTRIES_MAX;
 use crate::marker::Marker;
@@ -20,6 +21,7 @@ use crate::outbox::Outbox;
 use crate::receiver::Receiver;
 use crate::ring::CAPACITY_MAX;
 use crate::sender::Sender;
+use crate::slot::Slot;
 use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::trace::{self, Who};
@@ -136,6 +138,31 @@ impl Engine {
     /// Puts events on the clock that are no messages.
     pub fn marker(&self) -> Marker {
         Marker::new(self.shared.clone())
+    }
+
+    /// A slot for the latest value of something, with none yet.
+    pub fn slot<T: Send + Sync + 'static>(&self) -> Slot<T> {
+        Slot::new(self.shared.clone())
+    }
+
+    /// A cut through all slots, at what the clock says.
+    ///
+    /// # Errors
+    ///
+    /// If there are as many cuts as there can be.
+    pub fn cut(&self) -> Result<Cut, CutError> {
+        Cut::new(&self.shared, Seq::ZERO)
+    }
+
+    /// The same, once the clock has come to `seq`: it shows whatever has a number up to that. Waits, and runs passes as
+    /// the drive allows.
+    ///
+    /// # Errors
+    ///
+    /// If there are as many cuts as there can be, or the engine was closed before.
+    pub fn cut_at_least(&self, seq: Seq) -> Result<Cut, CutError> {
+        self.clock().wait_for(seq).map_err(|_| CutError::Closed)?;
+        self.cut()
     }
 
     /// How full everything is, how often what has happened, and who holds whom back. Takes short locks, and looks at

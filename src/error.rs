@@ -3,6 +3,7 @@
 mod forward;
 #[cfg(feature = "serde")]
 mod plain;
+mod publish;
 
 use std::error::Error;
 use std::fmt;
@@ -10,6 +11,7 @@ use std::fmt;
 pub use forward::{
     AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError,
 };
+pub use publish::{CutError, PublicationError, PublishError, PublishReason};
 
 /// Why something could not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

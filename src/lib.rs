@@ -211,9 +211,12 @@ mod error;
 mod given;
 mod inbox;
 mod lane;
+#[expect(unsafe_code, reason = "states that readers walk over while they are put in and taken out")]
+mod latest;
 mod mark;
 mod order;
 mod park;
+mod pins;
 mod ready;
 #[expect(unsafe_code, reason = "slots are uninitialised memory, handed from thread to thread")]
 mod ring;
@@ -221,6 +224,7 @@ mod tap;
 mod trace;
 mod turns;
 mod waiters;
+mod watch;
 
 mod dispatcher;
 mod drive;
@@ -231,6 +235,7 @@ mod author;
 mod batch;
 mod broadcaster;
 mod closing;
+mod cut;
 mod engine;
 mod follower;
 mod forwarder;
@@ -242,6 +247,7 @@ mod progress;
 mod receiver;
 mod sender;
 mod shared_sender;
+mod slot;
 mod stats;
 
 pub mod embedding;
@@ -252,6 +258,7 @@ pub use author::{Sending, Stamping};
 pub use broadcaster::{Broadcaster, Slowest};
 pub use clock::Seq;
 pub use closing::{Closing, Holder, Left};
+pub use cut::Cut;
 pub use drive::{Drive, Driver, Hook, Idle};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
@@ -260,9 +267,11 @@ pub use error::{
     WaitTimeoutError,
 };
 pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
+pub use error::{CutError, PublicationError, PublishError, PublishReason};
 pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
 pub use forwarder::Forwarder;
 pub use group::Group;
+pub use latest::Snapshot;
 pub use marker::{Marker, Prepared, Source, Ticket};
 pub use merge::{Merge, MergeError};
 pub use outbox::{GroupTarget, Outbox, Target};
@@ -270,6 +279,7 @@ pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};
 pub use sender::Sender;
 pub use shared_sender::{SharedSender, SharedSending};
+pub use slot::{Latest, Part, Publication, Publisher, Slot, publish_all};
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};
 
 /// The parts that models, benches and tests of the project need. Not for use: nothing here is stable.
@@ -303,6 +313,11 @@ pub mod parts {
     /// How many changes of the topology no pass has applied.
     pub fn listed(engine: &Engine) -> usize {
         engine.shared.board().topology.listed()
+    }
+
+    /// How many states a slot holds, for itself and for cuts.
+    pub fn states<T: Send + Sync + 'static>(latest: &crate::Latest<T>) -> usize {
+        latest.state().states.len()
     }
 
     /// As if a pass had panicked.

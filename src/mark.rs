@@ -30,6 +30,7 @@ use crate::order::OrderRing;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed};
+use crate::watch::Watch;
 
 /// The link of the list of those that wait for their numbers, then of those whose errands wait.
 pub(crate) const NEXT: usize = 0;
@@ -38,8 +39,19 @@ pub(crate) const DONE: usize = 1;
 
 /// In `number`: none yet,
 const PENDING: u64 = 0;
-/// none ever: the engine was closed before.
+/// none ever: the engine was closed before,
 const CLOSED: u64 = u64::MAX;
+/// a newer one was submitted in its stead,
+const CONFLATED: u64 = u64::MAX - 1;
+/// or whoever has submitted it was fenced.
+const FENCED: u64 = u64::MAX - 2;
+
+/// Why a mark was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Withdrawal {
+    Conflated,
+    Fenced,
+}
 
 /// What is to happen when the number is known, or the engine is closed.
 pub(crate) type Errand = Box<dyn FnOnce(Result<Seq, WaitError>) + Send>;
@@ -67,6 +79,8 @@ pub(crate) struct Mark {
     sleeper: Mutex<Option<Arc<Parker>>>,
     errand: Mutex<Option<Errand>>,
     place: Mutex<Place>,
+    /// Those who wait for what it makes true.
+    watches: Vec<Arc<Watch>>,
     /// Of an outbox's mark: it comes after so many of its messages. Written before it is submitted.
     position: AtomicU64,
 }
@@ -85,12 +99,22 @@ pub(crate) enum Place {
 
 impl Mark {
     pub(crate) fn new(errand: Option<Errand>, place: Place) -> Arc<Self> {
+        Self::with(errand, place, Vec::new())
+    }
+
+    /// One that makes states visible. Who watches for them is woken.
+    pub(crate) fn of_states(watches: Vec<Arc<Watch>>) -> Arc<Self> {
+        Self::with(None, Place::Next, watches)
+    }
+
+    fn with(errand: Option<Errand>, place: Place, watches: Vec<Arc<Watch>>) -> Arc<Self> {
         Arc::new(Self {
             number: AtomicU64::new(PENDING),
             links: [Mutex::new(None), Mutex::new(None)],
             sleeper: Mutex::new(None),
             errand: Mutex::new(errand),
             place: Mutex::new(place),
+            watches,
             position: AtomicU64::new(0),
         })
     }
@@ -119,15 +143,42 @@ impl Mark {
         // Acquire: pairs with `settle`: what the dispatcher had done before is seen.
         match self.number.load(ord!("mark.number.read", Acquire)) {
             PENDING => None,
-            CLOSED => Some(Err(WaitError)),
+            CLOSED | CONFLATED | FENCED => Some(Err(WaitError)),
             number => Some(Ok(Seq::new(number))),
         }
     }
 
-    /// Its number, or none ever. By the dispatcher, before the clock that covers it.
-    pub(crate) fn settle(&self, number: Option<u64>) {
-        // Release: pairs with `outcome`.
-        self.number.store(number.unwrap_or(CLOSED), ord!("mark.number.publish", Release));
+    /// Its number, or none ever. By the dispatcher, before the clock that covers it. False if it was taken back.
+    pub(crate) fn settle(&self, number: Option<u64>) -> bool {
+        let number = number.unwrap_or(CLOSED);
+        // Release: pairs with `outcome`. Relaxed failing: nothing is done.
+        let publish = ord!("mark.number.publish", Release);
+        self.number.compare_exchange(PENDING, number, publish, Relaxed).is_ok()
+    }
+
+    /// Takes it back, unless it is settled: it never gets a number, and uses none up.
+    pub(crate) fn withdraw(&self, why: Withdrawal) -> bool {
+        let why = match why {
+            Withdrawal::Conflated => CONFLATED,
+            Withdrawal::Fenced => FENCED,
+        };
+        // Relaxed, both: nothing comes with it. Either this or `settle` is first.
+        self.number.compare_exchange(PENDING, why, Relaxed, Relaxed).is_ok()
+    }
+
+    /// Whether it was taken back, and why.
+    pub(crate) fn withdrawal(&self) -> Option<Withdrawal> {
+        // Relaxed: nothing comes with it.
+        match self.number.load(Relaxed) {
+            CONFLATED => Some(Withdrawal::Conflated),
+            FENCED => Some(Withdrawal::Fenced),
+            _ => None,
+        }
+    }
+
+    /// Whether it makes states of several slots visible.
+    pub(crate) fn is_of_several(&self) -> bool {
+        self.watches.len() > 1
     }
 
     /// The caller is about to sleep until it is settled; to be followed by a look.
@@ -136,10 +187,14 @@ impl Mark {
         drop(before);
     }
 
-    /// Wakes whoever sleeps for it; true if it is a thread. To be called once it is settled.
+    /// Wakes whoever sleeps for it; true if there is a thread among them. To be called once it is settled.
     pub(crate) fn wake(&self) -> bool {
         let sleeper = self.sleeper.lock().take();
-        sleeper.is_some_and(|parker| parker.wake())
+        let mut woke = sleeper.is_some_and(|parker| parker.wake());
+        for watch in &self.watches {
+            woke |= watch.wake();
+        }
+        woke
     }
 
     pub(crate) fn has_errand(&self) -> bool {

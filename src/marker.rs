@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Seq;
 use crate::drive::{Doze, For, Shared, Unfinished, look_at};
 use crate::error::{AddressError, WaitError, WaitTimeoutError};
-use crate::mark::{Errand, Mark, Origin, Place};
+use crate::mark::{Errand, Mark, Origin, Place, Withdrawal};
 use crate::order::OrderRing;
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
@@ -216,7 +216,7 @@ impl Prepared {
     pub fn fire(self) -> Ticket {
         let Self { shared, mark } = self;
         shared.submit(&mark);
-        Ticket { shared, mark, sleeper: None }
+        Ticket::new(shared, mark)
     }
 
     /// The same, as the next of what an outbox has sent so far. It comes back if it is a gate, or another engine's.
@@ -235,6 +235,15 @@ impl Prepared {
 }
 
 impl Ticket {
+    pub(crate) fn new(shared: Arc<Shared>, mark: Arc<Mark>) -> Self {
+        Self { shared, mark, sleeper: None }
+    }
+
+    /// Whether the mark was taken back, and why.
+    pub(crate) fn withdrawal(&self) -> Option<Withdrawal> {
+        self.mark.withdrawal()
+    }
+
     /// The mark's number, if it has one. Runs no pass.
     pub fn seq(&self) -> Option<Seq> {
         self.mark.outcome()?.ok()

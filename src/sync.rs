@@ -21,7 +21,9 @@ pub(crate) use std::sync::atomic::Ordering;
 #[cfg(loom)]
 pub(crate) use imp::Site;
 pub(crate) use imp::atomic;
-pub(crate) use imp::{EXTRA_PASSES, Mutex, PAUSES, READY_WIDTH, Signal, UnsafeCell, YIELDS};
+pub(crate) use imp::{
+    EXTRA_PASSES, Guard, Mutex, PAUSES, PINS_MAX, READY_WIDTH, Signal, UnsafeCell, YIELDS,
+};
 pub(crate) use imp::{GATHER, GLANCE, LOOKS, PATIENCE};
 pub(crate) use imp::{TASK_YIELDS, give_way, pause, spawn, yield_now};
 

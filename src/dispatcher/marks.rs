@@ -108,9 +108,14 @@ impl Core {
         }
     }
 
-    /// A mark by itself, without a pass: none if others wait.
-    pub(crate) fn stamp_alone(&mut self, now: u64) -> Option<u64> {
-        if self.board.marks.is_waiting() {
+    /// A mark by itself, without a pass: none if others wait. `make_true` is told its number before the clock is; none,
+    /// too, if that says no.
+    pub(crate) fn stamp_alone(
+        &mut self,
+        now: u64,
+        make_true: impl FnOnce(u64) -> bool,
+    ) -> Option<u64> {
+        if self.board.marks.is_waiting() || !make_true(self.seq + 1) {
             return None;
         }
         self.seq += 1;
@@ -119,9 +124,10 @@ impl Core {
     }
 
     fn stamp_mark(&mut self, mark: Arc<Mark>) {
-        self.seq += 1;
-        mark.settle(Some(self.seq));
-        self.is_done(mark);
+        if mark.settle(Some(self.seq + 1)) {
+            self.seq += 1;
+            self.is_done(mark);
+        }
     }
 
     fn is_done(&mut self, mark: Arc<Mark>) {
@@ -195,8 +201,9 @@ impl Core {
         let mut submitted = board.marks.take_last();
         left.extend(std::iter::from_fn(|| submitted.pop()));
         for mark in left {
-            mark.settle(None);
-            self.is_done(mark);
+            if mark.settle(None) {
+                self.is_done(mark);
+            }
         }
     }
 

@@ -16,38 +16,73 @@ use crate::sync::Arc;
 use crate::trace;
 use crate::{drive::Drive, ring::drop_quietly};
 
+/// What whoever has made a mark owes to others.
+#[derive(Default)]
+#[must_use = "others rely on it"]
+pub(crate) struct Owed {
+    /// Somebody has kicked meanwhile.
+    kick: bool,
+    /// Somebody waits for the clock.
+    tell: bool,
+}
+
 impl Shared {
     /// Gives a mark to the next pass. Never waits.
     pub(crate) fn submit(&self, mark: &Arc<Mark>) {
-        if self.board.marks.push(mark) {
+        if self.enlist(mark) {
             return self.kick();
         }
-        mark.settle(None);
         if mark.has_errand() {
             self.board.errands.push(mark.clone());
             self.run_errands_at_the_end();
         }
     }
 
+    /// The first half of that: whoever does it owes a kick, outside of all locks. False if it is too late for any.
+    pub(crate) fn enlist(&self, mark: &Arc<Mark>) -> bool {
+        let is_in_time = self.board.marks.push(mark);
+        if !is_in_time {
+            mark.settle(None);
+        }
+        is_in_time
+    }
+
     /// The number of a mark that is made here and now; none if it has to be submitted.
     #[inline]
     pub(crate) fn mark_at_once(&self) -> Option<Seq> {
+        let (seq, owed) = self.mark_at_once_for(|_| true);
+        self.pay(owed);
+        seq
+    }
+
+    /// The same, and `make_true` is told the number before the clock is, or says that there is to be none. It is no
+    /// foreign code, and short. What is owed is paid outside of all locks.
+    #[inline]
+    pub(crate) fn mark_at_once_for(
+        &self,
+        make_true: impl FnOnce(Seq) -> bool,
+    ) -> (Option<Seq>, Owed) {
         if let Drive::Manual(_) = self.drive {
-            return None;
+            return (None, Owed::default());
         }
-        let mut held = self.core.try_hold()?;
+        let Some(mut held) = self.core.try_hold() else { return (None, Owed::default()) };
         let now = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
         let (number, tell) = self.guarded(&mut held, |core: &mut super::Held<'_, Core>| {
-            let number = core.stamp_alone(now);
+            let number = core.stamp_alone(now, |number| make_true(Seq::new(number)));
             (number, number.is_some() && core.must_tell_of_clock())
         });
-        if held.release() {
+        (number.map(Seq::new), Owed { kick: held.release(), tell })
+    }
+
+    /// Does what was left to be done by one who held the core.
+    #[inline]
+    pub(crate) fn pay(&self, owed: Owed) {
+        if owed.kick {
             self.kick();
         }
-        if tell {
+        if owed.tell {
             self.tell_of_clock();
         }
-        number.map(Seq::new)
     }
 
     /// Waits until a mark is settled.

@@ -53,6 +53,8 @@ pub(crate) enum For {
     /// A mark's number. Whoever gives it that looks under a lock who sleeps for it, so no barrier is needed; and it was
     /// submitted with a kick.
     Mark,
+    /// A state of a slot.
+    State,
 }
 
 impl For {
@@ -276,7 +278,7 @@ impl Shared {
             For::Event | For::Turn | For::Stamp => Some(waiters.add(parker, 0)),
             For::Number(number) if number > clock.now() => Some(waiters.add(parker, number)),
             // It is something else that is waited for; but the engine may close.
-            For::Number(_) => Some(waiters.add_for_the_end(parker)),
+            For::Number(_) | For::State => Some(waiters.add_for_the_end(parker)),
         };
     }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+pub(crate) use loom::sync::MutexGuard as Guard;
 pub(crate) use loom::sync::atomic;
 pub(crate) use loom::thread::yield_now;
 
@@ -22,6 +23,7 @@ pub(crate) const PATIENCE: u32 = 0;
 pub(crate) const EXTRA_PASSES: usize = 0;
 /// Each word that a model has makes it slower.
 pub(crate) const READY_WIDTH: usize = 2;
+pub(crate) const PINS_MAX: usize = 2;
 
 pub(crate) fn pause() {
     yield_now();

@@ -5,7 +5,7 @@ use std::task::Waker;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-pub(crate) use parking_lot::Mutex;
+pub(crate) use parking_lot::{Mutex, MutexGuard as Guard};
 pub(crate) use std::hint::spin_loop as pause;
 pub(crate) use std::sync::atomic;
 pub(crate) use std::thread::yield_now;
@@ -32,6 +32,9 @@ pub(crate) const PATIENCE: u32 = 4;
 
 /// A caller goes on for others for this many passes; then the baton goes on.
 pub(crate) const EXTRA_PASSES: usize = 4;
+
+/// So many cuts of an engine can be held at once.
+pub(crate) const PINS_MAX: usize = 64;
 
 /// Bits that are used of each word of the ready set.
 pub(crate) const READY_WIDTH: usize = 64;
