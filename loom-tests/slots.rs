@@ -3,6 +3,7 @@
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
+use mainspring::parts::{ClockCell, ClockWriter, Pins};
 use mainspring::{Cut, Seq, publish_all};
 
 use crate::harness::{Model, reach};
@@ -20,34 +21,34 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "a_state_that_waits_hides_none",
         preemptions: 3,
-        executions_min: 300,
+        executions_min: 10000,
         reaches: &["the first", "the second"],
         body: a_state_that_waits_hides_none,
     },
     Model {
         name: "who_reads_the_clock_reads_the_state",
         preemptions: 3,
-        executions_min: 100,
+        executions_min: 1000,
         reaches: &["the clock covers it"],
         body: who_reads_the_clock_reads_the_state,
     },
     Model {
         name: "the_last_owner_of_a_state_drops_it",
-        preemptions: 2,
-        executions_min: 1000,
+        preemptions: 4,
+        executions_min: 200,
         reaches: &["by a reader", "by the publisher"],
         body: the_last_owner_of_a_state_drops_it,
     },
     Model {
         name: "who_waits_for_a_change_hears_of_it",
-        preemptions: 2,
-        executions_min: 300,
+        preemptions: 3,
+        executions_min: 500,
         reaches: &[],
         body: who_waits_for_a_change_hears_of_it,
     },
     Model {
         name: "who_waits_for_a_change_hears_of_a_pass",
-        preemptions: 2,
+        preemptions: 3,
         executions_min: 300,
         reaches: &[],
         body: who_waits_for_a_change_hears_of_a_pass,
@@ -61,38 +62,52 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "nothing_of_a_fenced_publisher_comes_after_the_fence",
-        preemptions: 3,
-        executions_min: 300,
+        preemptions: 5,
+        executions_min: 20,
         reaches: &["fenced", "in time"],
         body: nothing_of_a_fenced_publisher_comes_after_the_fence,
     },
     Model {
         name: "a_batch_is_seen_whole_or_comes_back",
-        preemptions: 2,
-        executions_min: 1000,
+        preemptions: 5,
+        executions_min: 10000,
         reaches: &["fenced", "in time"],
         body: a_batch_is_seen_whole_or_comes_back,
     },
     Model {
         name: "a_cut_sees_a_batch_whole",
-        preemptions: 2,
-        executions_min: 1000,
+        preemptions: 3,
+        executions_min: 10000,
         reaches: &["before", "after"],
         body: a_cut_sees_a_batch_whole,
     },
     Model {
         name: "a_state_is_kept_for_a_cut",
         preemptions: 3,
-        executions_min: 1000,
+        executions_min: 5000,
         reaches: &["kept", "the newest"],
         body: a_state_is_kept_for_a_cut,
     },
     Model {
         name: "what_was_kept_for_a_cut_goes_with_it",
-        preemptions: 2,
-        executions_min: 300,
+        preemptions: 4,
+        executions_min: 100,
         reaches: &[],
         body: what_was_kept_for_a_cut_goes_with_it,
+    },
+    Model {
+        name: "a_pin_is_where_others_have_kept",
+        preemptions: 3,
+        executions_min: 1000,
+        reaches: &["taken out", "kept"],
+        body: a_pin_is_where_others_have_kept,
+    },
+    Model {
+        name: "a_pin_is_no_lower_than_what_was_seen",
+        preemptions: 3,
+        executions_min: 100,
+        reaches: &["above the clock"],
+        body: a_pin_is_no_lower_than_what_was_seen,
     },
 ];
 
@@ -117,6 +132,7 @@ fn a_state_is_read_whole_with_its_number() {
     for state in 2..=4 {
         drop(publisher.publish(state).unwrap());
     }
+    drop(publisher);
     reader.join().unwrap();
 }
 
@@ -344,6 +360,8 @@ fn a_state_is_kept_for_a_cut() {
     });
     drop(publisher.publish(2).unwrap());
     drop(publisher.publish(3).unwrap());
+    // With the memory that it has kept: nobody may be there any more.
+    drop(publisher);
     reader.join().unwrap();
 }
 
@@ -362,4 +380,46 @@ fn what_was_kept_for_a_cut_goes_with_it() {
     drop(kept.lock().unwrap().take());
     let _publisher = author.join().unwrap();
     assert_eq!(mainspring::parts::states(&slot.latest()), 1);
+}
+
+/// The clock moves, and one takes out what has a successor that it covers, unless it is pinned; another pins, a third
+/// helps.
+fn a_pin_is_where_others_have_kept() {
+    let (clock, pins) = (Arc::new(ClockCell::new(0)), Arc::new(Pins::default()));
+    let pruner = thread::spawn({
+        let (clock, pins) = (clock.clone(), pins.clone());
+        move || {
+            ClockWriter::default().publish(&clock, 1, 0);
+            let kept = pins.look(&clock).has(Seq::ZERO, Seq::new(1));
+            reach(if kept { "kept" } else { "taken out" });
+            kept
+        }
+    });
+    let helper = thread::spawn({
+        let (clock, pins) = (clock.clone(), pins.clone());
+        move || drop(pins.look(&clock))
+    });
+    let (_, at) = pins.take(&clock, Seq::ZERO).unwrap();
+    let kept = pruner.join().unwrap();
+    helper.join().unwrap();
+    assert!(kept || at == Seq::new(1), "the state before 1 is read and was taken out");
+}
+
+/// One pins what it has seen above the clock, twice; another helps.
+fn a_pin_is_no_lower_than_what_was_seen() {
+    let (clock, pins) = (Arc::new(ClockCell::new(0)), Arc::new(Pins::default()));
+    let helper = thread::spawn({
+        let (clock, pins) = (clock.clone(), pins.clone());
+        move || {
+            if pins.look(&clock).has(Seq::new(5), Seq::new(8)) {
+                reach("above the clock");
+            }
+        }
+    });
+    for seen in [5, 7] {
+        let (key, at) = pins.take(&clock, Seq::new(seen)).unwrap();
+        assert_eq!(at, Seq::new(seen));
+        pins.release(key);
+    }
+    helper.join().unwrap();
 }

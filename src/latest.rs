@@ -175,11 +175,11 @@ impl<T> States<T> {
         ptr::eq(self.head.load(Relaxed), snapshot.place.as_ptr())
     }
 
-    /// Whether a state was put in that waits for its number.
+    /// Whether a state was put in that waits for its number. The caller knows that nobody puts in any more.
     pub(crate) fn is_pending(&self) -> bool {
         let _visit = Visit::new(self);
-        // Acquire: pairs with `put`.
-        let place = self.head.load(ord!("latest.head.look", Acquire));
+        // Relaxed: the caller has synchronised with those who have put in.
+        let place = self.head.load(Relaxed);
         // SAFETY: as in `find`.
         let node = unsafe { place.as_ref() };
         node.is_some_and(

@@ -287,6 +287,7 @@ pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};
 pub mod parts {
     pub use crate::clock::{ClockCell, ClockWriter};
     pub use crate::combine::{Combine, Held};
+    pub use crate::pins::{Pins, Sight};
     pub use crate::ready::ReadySet;
     pub use crate::ring::Ring;
     pub use crate::sync::{barrier_form, sites};

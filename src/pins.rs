@@ -41,7 +41,8 @@ pub(crate) trait Keeper: Send + Sync {
 }
 
 /// See the module's documentation.
-pub(crate) struct Pins {
+#[expect(missing_debug_implementations, reason = "for the engine and its models")]
+pub struct Pins {
     /// Cells that are not free, or about to be.
     taken: AtomicUsize,
     lives: AtomicU64,
@@ -70,13 +71,12 @@ impl Default for Pins {
 impl Pins {
     /// Pins what the clock says now, or what the caller has seen if that is more. The cell, and the number; none if
     /// there are as many as there can be.
-    pub(crate) fn take(&self, clock: &ClockCell, seen: Seq) -> Option<(usize, Seq)> {
+    pub fn take(&self, clock: &ClockCell, seen: Seq) -> Option<(usize, Seq)> {
         // Relaxed: the heavy barrier below orders it before the clock is read.
         self.taken.fetch_add(1, Relaxed);
         let free = self.cells.iter().position(|cell| {
-            // Acquire: pairs with `release`: a late helper of the one before reads nothing of ours.
-            let claim = ord!("pins.claim", Acquire);
-            cell.at.compare_exchange(FREE, CLAIMED, claim, Relaxed).is_ok()
+            // Relaxed, both: nothing comes with it.
+            cell.at.compare_exchange(FREE, CLAIMED, Relaxed, Relaxed).is_ok()
         });
         let Some(key) = free else {
             // Relaxed: nothing was pinned.
@@ -101,10 +101,9 @@ impl Pins {
     }
 
     /// Lets go of a pin, and has those looked after who have kept states for one.
-    pub(crate) fn release(&self, key: usize) {
-        // Release: pairs with whoever takes it next, and with whoever prunes because of it.
-        self.cells[key].at.store(FREE, ord!("pins.release", Release));
-        // Relaxed: who sees it too late looks at the cells.
+    pub fn release(&self, key: usize) {
+        // Relaxed, both: who sees it too late keeps a state for longer. What was read at this number has owners.
+        self.cells[key].at.store(FREE, Relaxed);
         self.taken.fetch_sub(1, Relaxed);
         let keepers = std::mem::take(&mut *self.keepers.lock());
         for keeper in keepers.iter().filter_map(Weak::upgrade) {
@@ -120,7 +119,7 @@ impl Pins {
 
     /// Where the pins are. The caller has read the clock before, and takes out only what has a successor that this
     /// covered.
-    pub(crate) fn look(&self, clock: &ClockCell) -> Sight {
+    pub fn look(&self, clock: &ClockCell) -> Sight {
         let mut sight = Sight { numbers: [0; PINS_MAX], len: 0 };
         // Pairs with the heavy barrier in `take`.
         light!("pins.look.light");
@@ -160,14 +159,15 @@ impl Cell {
 }
 
 /// Where the pins were, as one who prunes saw them.
-pub(crate) struct Sight {
+#[derive(Debug)]
+pub struct Sight {
     numbers: [u64; PINS_MAX],
     len: usize,
 }
 
 impl Sight {
     /// Whether one lies from a state's number on, below that of its successor.
-    pub(crate) fn has(&self, from: Seq, to: Seq) -> bool {
+    pub fn has(&self, from: Seq, to: Seq) -> bool {
         self.numbers[..self.len].iter().any(|number| (from.get()..to.get()).contains(number))
     }
 }

@@ -60,11 +60,10 @@ impl<T: Send + Sync + 'static> SlotState<T> {
         freed
     }
 
-    /// Wakes those who wait for a state, which has its number.
+    /// Wakes those who wait for a state, which was given its number at once. There was a light barrier after that
+    /// ([`Shared::mark_at_once_for`]): a sleeper sees the state, or we see it armed.
     #[inline]
     fn tell(&self) {
-        // Pairs with the heavy barrier of a sleeper: it sees the state, or we see it armed.
-        light!("slot.tell.light");
         if self.watch.is_armed() {
             self.watch.wake();
         }
@@ -77,8 +76,8 @@ impl<T: Send + Sync + 'static> SlotState<T> {
     }
 
     fn leave(&self) {
-        // AcqRel: who sees that none is left sees what all of them have put in.
-        if self.sources.fetch_sub(1, ord!("slot.leave", AcqRel)) == 1 {
+        // Release: who sees that none is left sees what all of them have put in.
+        if self.sources.fetch_sub(1, ord!("slot.leave", Release)) == 1 {
             self.watch.wake();
         }
     }

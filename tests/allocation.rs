@@ -7,6 +7,9 @@
 #![cfg(not(loom))]
 #![expect(unsafe_code, reason = "an allocator is unsafe to implement")]
 
+#[path = "allocation/slots.rs"]
+mod slots;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::thread;
@@ -22,6 +25,8 @@ static ALLOCATOR: Counting = Counting;
 thread_local! {
     /// Calls and bytes that this thread has asked for.
     static ASKED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+    /// Bytes that it has given back.
+    static RETURNED: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: everything is done by the system's allocator; a thread-local cell that needs no
@@ -34,12 +39,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        RETURNED.set(RETURNED.get() + layout.size());
         // SAFETY: as the caller says.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size);
+        RETURNED.set(RETURNED.get() + layout.size());
         // SAFETY: as the caller says.
         unsafe { System.realloc(memory, layout, size) }
     }
@@ -60,6 +67,13 @@ fn asked_by(what: impl FnOnce()) -> (usize, usize) {
     (calls_after - calls, bytes_after - bytes)
 }
 
+/// What the calling thread has more of after it has done something than before, in bytes.
+fn kept_by(what: impl FnOnce()) -> isize {
+    let returned = RETURNED.get();
+    let (_, asked) = asked_by(what);
+    asked as isize - (RETURNED.get() - returned) as isize
+}
+
 /// Runs something until it has settled, then asserts that it allocates nothing.
 #[track_caller]
 fn assert_allocates_nothing(what: &str, mut round: impl FnMut()) {
@@ -73,6 +87,10 @@ fn assert_allocates_nothing(what: &str, mut round: impl FnMut()) {
 fn an_allocation_is_counted() {
     let (calls, bytes) = asked_by(|| drop(std::hint::black_box(Box::new([0_u8; 300]))));
     assert_eq!((calls, bytes), (1, 300));
+    let mut kept = Vec::new();
+    assert_eq!(kept_by(|| kept = vec![0_u8; 300]), 300);
+    assert_eq!(kept_by(|| kept.reserve_exact(700)), 700);
+    assert_eq!(kept_by(|| drop(kept)), -1000);
 }
 
 /// An engine with a channel and an outbox with two targets.

@@ -17,6 +17,7 @@ const UNSAFE: &[&str] = &[
     "src/combine.rs",
     "src/latest.rs",
     "src/latest/writer.rs",
+    "benches/slots.rs",
     "tests/allocation.rs",
 ];
 

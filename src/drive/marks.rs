@@ -56,7 +56,8 @@ impl Shared {
     }
 
     /// The same, and `make_true` is told the number before the clock is, or says that there is to be none. It is no
-    /// foreign code, and short. What is owed is paid outside of all locks.
+    /// foreign code, and short. What is owed is paid outside of all locks. After a number was given there is a light
+    /// barrier.
     #[inline]
     pub(crate) fn mark_at_once_for(
         &self,
