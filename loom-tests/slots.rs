@@ -360,8 +360,8 @@ fn a_state_is_kept_for_a_cut() {
     });
     drop(publisher.publish(2).unwrap());
     drop(publisher.publish(3).unwrap());
-    // With the memory that it has kept: nobody may be there any more.
-    drop(publisher);
+    // In the memory of the second: nobody may be there any more.
+    drop(publisher.publish(4).unwrap());
     reader.join().unwrap();
 }
 
@@ -408,18 +408,18 @@ fn a_pin_is_where_others_have_kept() {
 /// One pins what it has seen above the clock, twice; another helps.
 fn a_pin_is_no_lower_than_what_was_seen() {
     let (clock, pins) = (Arc::new(ClockCell::new(0)), Arc::new(Pins::default()));
-    let helper = thread::spawn({
+    let reader = thread::spawn({
         let (clock, pins) = (clock.clone(), pins.clone());
         move || {
-            if pins.look(&clock).has(Seq::new(5), Seq::new(8)) {
-                reach("above the clock");
+            for seen in [5, 7] {
+                let (key, at) = pins.take(&clock, Seq::new(seen)).unwrap();
+                assert_eq!(at, Seq::new(seen));
+                pins.release(key);
             }
         }
     });
-    for seen in [5, 7] {
-        let (key, at) = pins.take(&clock, Seq::new(seen)).unwrap();
-        assert_eq!(at, Seq::new(seen));
-        pins.release(key);
+    if pins.look(&clock).has(Seq::new(5), Seq::new(8)) {
+        reach("above the clock");
     }
-    helper.join().unwrap();
+    reader.join().unwrap();
 }

@@ -93,6 +93,14 @@ const SURVIVORS: &[(&str, &str)] = &[
     ("ready.take.group=Relaxed", "the other half of ready.raise.group"),
     ("ready.take.root=Relaxed", "the other half of ready.raise.root"),
     ("receiver.leave.heavy=none", "as receiver.leave.heavy=AcqRel"),
+    ("latest.cut=Relaxed", "the light barrier before it is a fence here, and none in the product"),
+    ("slot.leave=Relaxed", "the light barrier before it is a fence here, and none in the product"),
+    ("slot.closed=Relaxed", "the other half of slot.leave"),
+    (
+        "pins.pending=Relaxed",
+        "publishes what was seen to a helper, whom no model has shown an older word yet",
+    ),
+    ("pins.look=Relaxed", "the other half of pins.pending"),
 ];
 
 struct Mutant {

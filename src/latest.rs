@@ -65,8 +65,8 @@ pub(crate) struct Node<T> {
     owners: AtomicUsize,
     /// The one before it that is still in the row.
     before: AtomicPtr<Self>,
-    /// Written before it is put in.
-    stamp: Stamp,
+    /// Written before it is put in, when nobody can come to it.
+    stamp: UnsafeCell<Stamp>,
     value: UnsafeCell<Option<T>>,
 }
 
@@ -79,8 +79,15 @@ impl<T> Node<T> {
         Box::new(Self {
             owners: AtomicUsize::new(1),
             before: AtomicPtr::new(ptr::null_mut()),
-            stamp: Stamp::Given(Seq::ZERO),
+            stamp: UnsafeCell::new(Stamp::Given(Seq::ZERO)),
             value: UnsafeCell::new(Some(value)),
+        })
+    }
+
+    fn stamp(&self) -> &Stamp {
+        self.stamp.with(|stamp| {
+            // SAFETY: written by the only owner alone (`put`), when nobody walks over it.
+            unsafe { &*stamp }
         })
     }
 
@@ -93,6 +100,15 @@ impl<T> Node<T> {
             }
             None => Self::new(value),
         }
+    }
+
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "the only owner may write")]
+    fn replace_stamp(self: &mut Box<Self>, stamp: Stamp) -> Stamp {
+        self.stamp.with_mut(|place| {
+            // SAFETY: the box is the only owner, as the exclusive borrow says.
+            let place = unsafe { &mut *place };
+            std::mem::replace(place, stamp)
+        })
     }
 
     /// Another value, in the same memory. What was there comes back.
@@ -146,12 +162,12 @@ impl<T> States<T> {
             // SAFETY: a node that is reached by a link read during a visit is not freed before the visit ends, which
             // the writer sees to.
             let node = unsafe { place.as_ref() }?;
-            if is_it(&node.stamp) {
+            if is_it(node.stamp()) {
                 break;
             }
             // Acquire: pairs with `put` and with `cut`: if what was before it has gone, its number is seen below.
             let before = node.before.load(ord!("latest.before.read", Acquire));
-            if is_it(&node.stamp) {
+            if is_it(node.stamp()) {
                 break;
             }
             place = before;
@@ -183,7 +199,7 @@ impl<T> States<T> {
         // SAFETY: as in `find`.
         let node = unsafe { place.as_ref() };
         node.is_some_and(
-            |node| matches!(&node.stamp, Stamp::Mark(mark) if mark.outcome().is_none()),
+            |node| matches!(node.stamp(), Stamp::Mark(mark) if mark.outcome().is_none()),
         )
     }
 
@@ -256,7 +272,7 @@ impl<T> Snapshot<T> {
     /// Its number.
     #[inline]
     pub fn seq(&self) -> Seq {
-        self.node().stamp.seq().expect("a state without a number is not read")
+        self.node().stamp().seq().expect("a state without a number is not read")
     }
 }
 

@@ -155,6 +155,13 @@
 //! make of it, with the numbers it has, and say how far they have come; receivers further down get all of it in the one
 //! order again, and read a clock that means the same. Followers can follow followers.
 //!
+//! # States
+//!
+//! A [`Slot`] holds the latest value of something. Each state that a [`Publisher`] puts in has a number, as a message
+//! has; a [`Latest`] reads the newest, wait-free, and hears of changes. Several are published with one number by
+//! [`publish_all`], and a [`Cut`] reads many as they are at one number. Whoever receives a message numbered t sees
+//! every state up to t.
+//!
 //! # Statistics
 //!
 //! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs

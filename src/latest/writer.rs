@@ -107,6 +107,8 @@ impl<T> Freed<T> {
             && let Some(mut node) = self.one.take()
         {
             let (value, mut panic) = (node.replace(None), None);
+            // Foreign, too: a mark can have the waker of a publication that was forgotten.
+            drop_quietly(node.replace_stamp(Stamp::Given(Seq::ZERO)), &mut panic);
             *spare = Some(node);
             drop_quietly(value, &mut panic);
             drop_quietly(self, &mut panic);
@@ -148,7 +150,8 @@ impl<'a, T> Writing<'a, T> {
     /// Puts a state in. If it comes with a mark, that is submitted after this.
     #[expect(clippy::needless_pass_by_ref_mut, reason = "there is one writer")]
     pub(crate) fn put(&mut self, mut node: Box<Node<T>>, stamp: Stamp) -> NonNull<Node<T>> {
-        node.stamp = stamp;
+        // Nothing is dropped: a node that is used again has lost its mark before.
+        node.replace_stamp(stamp);
         // Relaxed, three times: the head is written by whoever writes, and the node is not in the row.
         node.owners.store(1, Relaxed);
         node.before.store(self.states.head.load(Relaxed), Relaxed);
@@ -173,7 +176,7 @@ impl<'a, T> Writing<'a, T> {
         // Relaxed: written by whoever writes.
         let place = self.states.head.load(Relaxed);
         // SAFETY: what is in the row is taken out and freed by whoever writes.
-        match &unsafe { place.as_ref() }?.stamp {
+        match unsafe { place.as_ref() }?.stamp() {
             Stamp::Mark(mark) if mark.outcome().is_none() => Some(mark),
             _ => None,
         }
@@ -192,8 +195,8 @@ impl<'a, T> Writing<'a, T> {
             let place = link.load(Relaxed);
             // SAFETY: as in `pending`.
             let Some(node) = (unsafe { place.as_ref() }) else { break };
-            let never = matches!(&node.stamp, Stamp::Mark(mark) if mark.outcome() == NEVER);
-            let stays = match (node.stamp.seq(), successor) {
+            let never = matches!(node.stamp(), Stamp::Mark(mark) if mark.outcome() == NEVER);
+            let stays = match (node.stamp().seq(), successor) {
                 (Some(seq), Some(next)) => {
                     successor = Some(seq);
                     kept(seq, next)
@@ -267,7 +270,7 @@ impl<T> Deposit<T> {
     /// The value, if the mark was withdrawn.
     pub(crate) fn take_back(self) -> Option<T> {
         let node = self.snapshot.node();
-        let Stamp::Mark(mark) = &node.stamp else { return None };
+        let Stamp::Mark(mark) = node.stamp() else { return None };
         mark.withdrawal()?;
         node.value.with_mut(|value| {
             // SAFETY: a state that never gets a number is read by nobody, and freed by no writer while this is an

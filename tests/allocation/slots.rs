@@ -24,8 +24,8 @@ fn states_allocate_nothing() {
     });
 }
 
-/// Goal: slots that have gone leave nothing behind. Method: a million, each used in every way, with passes by callers and
-/// by hand.
+/// Goal: slots that have gone leave nothing behind. Method: a million, each used in every way, with passes by callers
+/// and by hand.
 #[test]
 fn a_million_slots_leave_nothing_behind() {
     for drive in [Drive::Callers, Drive::manual(|| {})] {
