@@ -27,6 +27,7 @@
 //! *Source.* McKenney, "Sleepable RCU" (2006), for the two counts.
 
 use std::fmt;
+use std::mem::needs_drop;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
@@ -95,7 +96,7 @@ impl<T> Node<T> {
     pub(crate) fn reuse(spare: &mut Option<Box<Self>>, value: T) -> Box<Self> {
         match spare.take() {
             Some(mut node) => {
-                node.replace(Some(value));
+                node.fill(value);
                 node
             }
             None => Self::new(value),
@@ -111,13 +112,24 @@ impl<T> Node<T> {
         })
     }
 
-    /// Another value, in the same memory. What was there comes back.
+    /// A value for a node that has none, or one that needs no drop.
     #[expect(clippy::needless_pass_by_ref_mut, reason = "the only owner may write")]
-    pub(crate) fn replace(self: &mut Box<Self>, value: Option<T>) -> Option<T> {
+    fn fill(self: &mut Box<Self>, value: T) {
         self.value.with_mut(|place| {
             // SAFETY: the box is the only owner, as the exclusive borrow says.
-            let place = unsafe { &mut *place };
-            std::mem::replace(place, value)
+            unsafe { *place = Some(value) }
+        });
+    }
+
+    /// The value, if it has a destructor.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "the only owner may write")]
+    fn empty(self: &mut Box<Self>) -> Option<T> {
+        if !needs_drop::<T>() {
+            return None;
+        }
+        self.value.with_mut(|place| {
+            // SAFETY: the box is the only owner, as the exclusive borrow says.
+            unsafe { &mut *place }.take()
         })
     }
 }

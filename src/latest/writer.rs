@@ -106,12 +106,18 @@ impl<T> Freed<T> {
         if spare.is_none()
             && let Some(mut node) = self.one.take()
         {
-            let (value, mut panic) = (node.replace(None), None);
+            let (value, mut panic) = (node.empty(), None);
             // Foreign, too: a mark can have the waker of a publication that was forgotten.
-            drop_quietly(node.replace_stamp(Stamp::Given(Seq::ZERO)), &mut panic);
+            if let Stamp::Mark(mark) = node.replace_stamp(Stamp::Given(Seq::ZERO)) {
+                drop_quietly(mark, &mut panic);
+            }
             *spare = Some(node);
-            drop_quietly(value, &mut panic);
-            drop_quietly(self, &mut panic);
+            if let Some(value) = value {
+                drop_quietly(value, &mut panic);
+            }
+            if !self.nodes.is_empty() {
+                drop_quietly(self, &mut panic);
+            }
             go_on_with(panic);
         }
     }
@@ -243,10 +249,11 @@ impl<'a, T> Writing<'a, T> {
         if writer.leaving.is_empty() {
             let Writer { leaving, seen, fresh, .. } = &mut **writer;
             if zero == [true; 2] {
-                for place in fresh.drain(..) {
+                while let Some(place) = fresh.pop() {
                     // SAFETY: as above.
                     freed.extend(unsafe { let_go(place) });
                 }
+                return freed;
             }
             std::mem::swap(leaving, fresh);
             *seen = zero;
