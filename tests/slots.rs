@@ -32,7 +32,8 @@ pub(crate) fn seq(number: u64) -> Seq {
     Seq::new(number)
 }
 
-/// Goal: a state takes one number, among those of messages, and is read with it. Method: both by turns, in each drive.
+/// Goal: a state takes one number, among those of messages, and is read with it. Method: both by turns, in each
+/// drive.
 #[test]
 fn a_state_takes_the_next_number() {
     for engine in engines() {
@@ -73,8 +74,8 @@ fn a_state_is_not_seen_before_it_has_its_number() {
     assert_eq!(latest.read().map(|state| (**state, state.seq())), Some(('c', seq(3))));
 }
 
-/// Goal: a state that was conflated is never seen, uses no number, and its author is told; the one that took its place
-/// has its number. Method: passes by hand, an author that waits; then one that had its number already.
+/// Goal: a state that was conflated is never seen, uses no number, and its author is told; the one that took its
+/// place has its number. Method: passes by hand, an author that waits; then one that had its number already.
 #[test]
 fn a_conflated_state_is_never_seen_and_uses_no_number() {
     let engine = by_hand();
@@ -109,9 +110,9 @@ fn conflated_states_are_dropped() {
     assert_eq!(parts::states(&slot.latest()), 2);
 }
 
-/// Goal: whoever receives what was sent after a state was published sees that state, also if another was published
-/// since; with `conflate` that does not hold. Method: passes by hand, the second state put in when the pass is over, or
-/// before it.
+/// Goal: whoever receives what was sent after a state was published sees that state, or a newer one, also if another
+/// was published since, or has taken its place. Method: passes by hand, the second state put in when the pass is
+/// over, or before it.
 #[test]
 fn who_receives_what_was_sent_later_sees_the_state() {
     let engine = by_hand();
@@ -129,7 +130,7 @@ fn who_receives_what_was_sent_later_sees_the_state() {
     tx.send("see 3").unwrap();
     drop(publisher.conflate(4).unwrap());
     engine.pass();
-    // 4 has its number now; a pass that had taken the message and not the mark would have shown 1.
+    // A pass that comes between the two halves of `conflate` would show 1, as its documentation says.
     let (number, _) = rx.try_recv().unwrap();
     assert_eq!((**latest.read().unwrap(), number), (4, seq(4)));
 }
