@@ -12,10 +12,11 @@ use crate::clock::Seq;
 use crate::closing::{self, Closing};
 use crate::dispatcher::{Heat, Numbering};
 use crate::drive::{Drive, Handle, Shared};
-use crate::error::{AddressError, BuildError};
+use crate::error::{AddressError, BuildError, NotifyError};
 use crate::group::Group;
 use crate::inbox::ENTRIES_MAX;
-use crate::marker::Marker;
+use crate::marker::{Marker, Ticket};
+use crate::notice::Notice;
 use crate::outbox::Outbox;
 use crate::receiver::Receiver;
 use crate::ring::CAPACITY_MAX;
@@ -131,6 +132,19 @@ impl Engine {
     /// The clock.
     pub fn clock(&self) -> Clock {
         Clock { shared: self.shared.clone() }
+    }
+
+    /// Gives a receiver a notice: see [`Marker::notify`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn notify<T: Send + 'static>(
+        &self,
+        to: &Address<T>,
+        notice: Notice,
+    ) -> Result<Ticket, NotifyError> {
+        self.marker().notify(to, notice)
     }
 
     /// Puts events on the clock that are no messages.

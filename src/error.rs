@@ -7,6 +7,8 @@ mod plain;
 use std::error::Error;
 use std::fmt;
 
+use crate::notice::Notice;
+
 pub use forward::{
     AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError,
 };
@@ -270,13 +272,19 @@ pub enum BuildError {
     NoThread,
 }
 
-/// Closed: all that was sent has been received, and no source is left. Or the engine was closed
-/// ([`Engine::close`](crate::Engine::close)), or a pass has panicked, which would be a bug of the engine: then
-/// nothing is handed out any more.
+/// Why nothing was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "plain::Closed", into = "plain::Closed"))]
-pub struct RecvError;
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum RecvError {
+    /// All that was sent has been received, and no source is left. Or the engine was closed
+    /// ([`Engine::close`](crate::Engine::close)), or a pass has panicked, which would be a bug of the engine: then
+    /// nothing is handed out any more.
+    Closed,
+    /// A [`Notice`](crate::Notice) comes next, which is no message: take it by
+    /// [`recv_event`](crate::Receiver::recv_event), and go on.
+    Notice,
+}
 
 /// Why nothing was received without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -287,6 +295,8 @@ pub enum TryRecvError {
     Empty,
     /// All that was sent has been received, and no source is left.
     Closed,
+    /// A [`Notice`](crate::Notice) comes next: take it as an event, and go on.
+    Notice,
 }
 
 /// Why nothing was received in time.
@@ -298,7 +308,36 @@ pub enum RecvTimeoutError {
     Timeout,
     /// All that was sent has been received, and no source is left.
     Closed,
+    /// A [`Notice`](crate::Notice) comes next: take it as an event, and go on.
+    Notice,
 }
+
+impl RecvTimeoutError {
+    /// The same of a wait that had no limit.
+    pub(crate) fn without_limit(self) -> RecvError {
+        match self {
+            Self::Timeout | Self::Closed => RecvError::Closed,
+            Self::Notice => RecvError::Notice,
+        }
+    }
+}
+
+/// A notice that could not be given, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifyError {
+    /// What was to be given.
+    pub notice: Notice,
+    /// Why it was not.
+    pub reason: AddressError,
+}
+
+impl fmt::Display for NotifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "notifying failed: {}", self.reason)
+    }
+}
+
+impl Error for NotifyError {}
 
 /// Why there is no number to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -341,14 +380,20 @@ pub enum BehindError {
 }
 
 impl From<RecvError> for TryRecvError {
-    fn from(RecvError: RecvError) -> Self {
-        Self::Closed
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Closed => Self::Closed,
+            RecvError::Notice => Self::Notice,
+        }
     }
 }
 
 impl From<RecvError> for RecvTimeoutError {
-    fn from(RecvError: RecvError) -> Self {
-        Self::Closed
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Closed => Self::Closed,
+            RecvError::Notice => Self::Notice,
+        }
     }
 }
 
@@ -382,14 +427,19 @@ plain_errors! {
         Self::Itself => "a receiver cannot be behind itself",
         Self::Foreign => "the progress is that of another engine",
     }
-    RecvError { Self => "receiving failed: closed" }
+    RecvError {
+        Self::Closed => "receiving failed: closed",
+        Self::Notice => "receiving failed: a notice comes next; take it as an event",
+    }
     TryRecvError {
         Self::Empty => "receiving failed: there is nothing",
         Self::Closed => "receiving failed: closed",
+        Self::Notice => "receiving failed: a notice comes next; take it as an event",
     }
     RecvTimeoutError {
         Self::Timeout => "receiving failed: there was nothing in time",
         Self::Closed => "receiving failed: closed",
+        Self::Notice => "receiving failed: a notice comes next; take it as an event",
     }
     StampedError {
         Self::NothingSent => "nothing was sent by this handle",

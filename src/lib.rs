@@ -212,6 +212,7 @@ mod given;
 mod inbox;
 mod lane;
 mod mark;
+mod notice;
 mod order;
 mod park;
 mod ready;
@@ -255,9 +256,9 @@ pub use closing::{Closing, Holder, Left};
 pub use drive::{Drive, Driver, Hook, Idle};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
-    AddressError, BehindError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError,
-    SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
-    WaitTimeoutError,
+    AddressError, BehindError, BuildError, NotifyError, Reason, RecvError, RecvTimeoutError,
+    SendBatchError, SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError,
+    WaitError, WaitTimeoutError,
 };
 pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
 pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
@@ -265,6 +266,7 @@ pub use forwarder::Forwarder;
 pub use group::Group;
 pub use marker::{Marker, Prepared, Source, Ticket};
 pub use merge::{Merge, MergeError};
+pub use notice::Notice;
 pub use outbox::{GroupTarget, Outbox, Target};
 pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};

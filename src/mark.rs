@@ -26,6 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::clock::Seq;
 use crate::error::WaitError;
 use crate::lane::LaneState;
+use crate::notice::Letter;
 use crate::order::OrderRing;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
@@ -69,6 +70,8 @@ pub(crate) struct Mark {
     place: Mutex<Place>,
     /// Of an outbox's mark: it comes after so many of its messages. Written before it is submitted.
     position: AtomicU64,
+    /// Of a notice. Here, and not in its place, so that it is not dropped by the dispatcher.
+    letter: Option<Arc<Letter>>,
 }
 
 /// What a mark comes after, beside what it comes before by being submitted.
@@ -81,10 +84,21 @@ pub(crate) enum Place {
     Gate(Vec<Origin>),
     /// What this outbox had sent.
     Outbox(Arc<OrderRing>),
+    /// Nothing; and it is for a receiver: its number is the letter's.
+    Letter,
 }
 
 impl Mark {
     pub(crate) fn new(errand: Option<Errand>, place: Place) -> Arc<Self> {
+        Self::with(errand, place, None)
+    }
+
+    /// The mark of a notice.
+    pub(crate) fn of_letter(letter: Arc<Letter>) -> Arc<Self> {
+        Self::with(None, Place::Letter, Some(letter))
+    }
+
+    fn with(errand: Option<Errand>, place: Place, letter: Option<Arc<Letter>>) -> Arc<Self> {
         Arc::new(Self {
             number: AtomicU64::new(PENDING),
             links: [Mutex::new(None), Mutex::new(None)],
@@ -92,6 +106,7 @@ impl Mark {
             errand: Mutex::new(errand),
             place: Mutex::new(place),
             position: AtomicU64::new(0),
+            letter,
         })
     }
 
@@ -106,6 +121,17 @@ impl Mark {
             self.position.store(position, Relaxed);
         }
         is_plain
+    }
+
+    pub(crate) fn letter(&self) -> Option<&Arc<Letter>> {
+        self.letter.as_ref()
+    }
+
+    /// It was never submitted, or got no number: what it holds at others is given up.
+    pub(crate) fn withdraw(&self) {
+        if let Some(letter) = &self.letter {
+            letter.withdraw();
+        }
     }
 
     /// After how many messages of its outbox it comes.
@@ -306,8 +332,8 @@ impl Errands {
     /// those that panic.
     pub(crate) fn run(&self, report: impl Fn(Box<dyn Any + Send>)) -> bool {
         loop {
-            // AcqRel: whoever is at it finds what we have added when it looks again, and we what it had left.
-            if self.busy.swap(true, ord!("errands.take", AcqRel)) {
+            // Release: pairs with the swap below: whoever is at it finds what we have added when it looks again.
+            if self.busy.swap(true, ord!("errands.take", Release)) {
                 return false;
             }
             for _ in 0..ERRANDS_MAX {
@@ -319,8 +345,8 @@ impl Errands {
                 drop(mark);
             }
             let more = self.are_waiting();
-            // AcqRel: see above. By swap, so that it comes after or before that of whoever has added one.
-            self.busy.swap(false, ord!("errands.release", AcqRel));
+            // Acquire: see above. By swap, so that it comes after or before that of whoever has added one.
+            self.busy.swap(false, ord!("errands.release", Acquire));
             if more {
                 return true;
             }

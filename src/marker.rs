@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::clock::Seq;
 use crate::drive::{Doze, For, Shared, Unfinished, look_at};
-use crate::error::{AddressError, WaitError, WaitTimeoutError};
+use crate::error::{AddressError, NotifyError, WaitError, WaitTimeoutError};
 use crate::mark::{Errand, Mark, Origin, Place};
+use crate::notice::Notice;
 use crate::order::OrderRing;
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
@@ -62,7 +64,8 @@ pub struct Source {
 #[must_use = "it is nothing until it is fired"]
 pub struct Prepared {
     shared: Arc<Shared>,
-    mark: Arc<Mark>,
+    /// None once it was submitted.
+    mark: Option<Arc<Mark>>,
 }
 
 /// A mark that was submitted: to look for its number, or to wait for it as a thread or as a task. It may be dropped at
@@ -186,6 +189,54 @@ impl Marker {
         Ok(self.make(None, self.gate_of(sources)?))
     }
 
+    /// Gives a receiver a [`Notice`]: an event that is no message, which it is told in order with its messages, by
+    /// [`recv_event`](crate::Receiver::recv_event) as [`Event::Notice`](crate::Event::Notice). Never waits, and is
+    /// never lost, also where an inbox is full: there it comes after what was handed out before, and before everything
+    /// else. It needs no lane, so it does not keep its receiver open; and it has a number of its own, which the ticket
+    /// tells, or that there is none, because the receiver had gone or closed.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Event, Notice, RecvError};
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// tx.send_stamped("before")?;
+    /// let told = engine.marker().notify(&rx.address(), Notice::new(7_u32))?.wait()?;
+    /// assert_eq!(rx.recv()?.1, "before");
+    /// assert_eq!(rx.recv(), Err(RecvError::Notice)); // nothing is passed over
+    /// let Event::Notice(seq, notice) = rx.recv_event()? else { panic!("no notice") };
+    /// assert_eq!((seq, notice.get()), (told, Some(&7_u32)));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the receiver has gone or closed, or is another engine's; the notice comes back.
+    pub fn notify<T: Send + 'static>(
+        &self,
+        to: &Address<T>,
+        notice: Notice,
+    ) -> Result<Ticket, NotifyError> {
+        Ok(self.prepare_notice(to, notice)?.fire())
+    }
+
+    /// A notice to be given later: see [`notify`](Self::notify).
+    ///
+    /// # Errors
+    ///
+    /// As [`notify`](Self::notify).
+    pub fn prepare_notice<T: Send + 'static>(
+        &self,
+        to: &Address<T>,
+        notice: Notice,
+    ) -> Result<Prepared, NotifyError> {
+        if !Arc::ptr_eq(&self.shared, &to.shared) {
+            return Err(NotifyError { notice, reason: AddressError::Foreign });
+        }
+        let mark = Mark::of_letter(to.port.write_letter(notice)?);
+        Ok(Prepared { shared: self.shared.clone(), mark: Some(mark) })
+    }
+
     fn gate_of(&self, sources: &[Source]) -> Result<Place, AddressError> {
         let origin = |source: &Source| {
             let is_ours = Arc::ptr_eq(&source.shared, &self.shared);
@@ -195,7 +246,7 @@ impl Marker {
     }
 
     fn make(&self, errand: Option<Errand>, place: Place) -> Prepared {
-        Prepared { shared: self.shared.clone(), mark: Mark::new(errand, place) }
+        Prepared { shared: self.shared.clone(), mark: Some(Mark::new(errand, place)) }
     }
 }
 
@@ -213,10 +264,14 @@ impl Source {
 
 impl Prepared {
     /// Submits it.
-    pub fn fire(self) -> Ticket {
-        let Self { shared, mark } = self;
-        shared.submit(&mark);
-        Ticket { shared, mark, sleeper: None }
+    ///
+    /// # Panics
+    ///
+    /// Never: nobody submits it twice.
+    pub fn fire(mut self) -> Ticket {
+        let mark = self.mark.take().expect("submitted once");
+        self.shared.submit(&mark);
+        Ticket { shared: self.shared.clone(), mark, sleeper: None }
     }
 
     /// The same, as the next of what an outbox has sent so far. It comes back if it is a gate, or another engine's.
@@ -226,10 +281,19 @@ impl Prepared {
         ring: &Arc<OrderRing>,
         position: u64,
     ) -> Result<Ticket, Self> {
-        if Arc::ptr_eq(shared, &self.shared) && self.mark.place_after(ring, position) {
+        let is_plain = |mark: &Arc<Mark>| mark.place_after(ring, position);
+        if Arc::ptr_eq(shared, &self.shared) && self.mark.as_ref().is_some_and(is_plain) {
             Ok(self.fire())
         } else {
             Err(self)
+        }
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if let Some(mark) = &self.mark {
+            mark.withdraw();
         }
     }
 }

@@ -108,8 +108,8 @@ fn what_is_refused_comes_back() {
     let closed = || SendError { value: Plain(14), reason: Reason::Closed };
     assert!(matches!(TrySendError::from(closed()), TrySendError::Closed(Plain(14))));
     assert!(matches!(SendTimeoutError::from(closed()), SendTimeoutError::Closed(Plain(14))));
-    assert_eq!(TryRecvError::from(RecvError), TryRecvError::Closed);
-    assert_eq!(RecvTimeoutError::from(RecvError), RecvTimeoutError::Closed);
+    assert_eq!(TryRecvError::from(RecvError::Closed), TryRecvError::Closed);
+    assert_eq!(RecvTimeoutError::from(RecvError::Closed), RecvTimeoutError::Closed);
 }
 
 /// Goal: a target is good for the outbox that made it, until it is removed; the value comes back.
@@ -190,7 +190,7 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         boxed(BuildError::ZeroInbox),
         boxed(BuildError::TooLarge(7)),
         boxed(BuildError::SeqTooLarge(7)),
-        boxed(RecvError),
+        boxed(RecvError::Closed),
         boxed(TryRecvError::Empty),
         boxed(TryRecvError::Closed),
         boxed(RecvTimeoutError::Timeout),

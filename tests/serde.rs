@@ -131,7 +131,8 @@ fn numbers_events_and_errors_are_words() {
     stands_for(AddressError::TooMany, json!("too_many"));
     stands_for(BuildError::ZeroInbox, json!("zero_inbox"));
     stands_for(BuildError::TooLarge(9), json!({"too_large": 9}));
-    stands_for(RecvError, json!("closed"));
+    stands_for(RecvError::Closed, json!("closed"));
+    stands_for(RecvError::Notice, json!("notice"));
     stands_for(WaitError, json!("closed"));
     stands_for(AdvanceError, json!("closed"));
     stands_for(TryRecvError::Empty, json!("empty"));

@@ -29,6 +29,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("inbox", 1),
     ("lane", 1),
     ("mark", 1),
+    ("notice", 1),
     ("order", 1),
     ("park", 1),
     ("ready", 1),

@@ -11,6 +11,7 @@ use slab::Slab;
 
 use super::Core;
 use super::source::{Kind, Outlets, Source};
+use crate::inbox::Run;
 use crate::mark::{Chain, DONE, Mark, Origin, Place};
 use crate::order::OrderRing;
 use crate::sync::Arc;
@@ -23,8 +24,8 @@ pub(super) struct Gates {
     unknown: Vec<(usize, Origin)>,
     /// Those that are to be numbered in this pass.
     open: Vec<Arc<Mark>>,
-    /// Marks of outboxes that the dispatcher did not know when it took them.
-    strays: Vec<(Arc<Mark>, Arc<OrderRing>)>,
+    /// Marks whose outbox or receiver the dispatcher did not know when it took them.
+    strays: Vec<(Arc<Mark>, Place)>,
 }
 
 struct Gate {
@@ -51,18 +52,55 @@ impl Core {
     /// Takes the marks that were submitted, and gives them their numbers. After the tails were loaded, and before
     /// anything that was published is numbered.
     pub(super) fn stamp_marks(&mut self) {
-        for (mark, ring) in std::mem::take(&mut self.gates.strays) {
-            self.queue_mark(mark, ring);
+        for (mark, place) in std::mem::take(&mut self.gates.strays) {
+            self.take_mark(mark, place);
         }
         if !self.board.marks.is_waiting() {
             return;
         }
         let mut submitted = self.board.marks.take();
         while let Some(mark) = submitted.pop() {
-            match mark.take_place() {
-                Place::Next => self.stamp_mark(mark),
-                Place::Gate(authors) => self.shut_gate(mark, authors),
-                Place::Outbox(ring) => self.queue_mark(mark, ring),
+            let place = mark.take_place();
+            self.take_mark(mark, place);
+        }
+    }
+
+    fn take_mark(&mut self, mark: Arc<Mark>, place: Place) {
+        match place {
+            Place::Next => self.stamp_mark(mark),
+            Place::Gate(authors) => self.shut_gate(mark, authors),
+            Place::Outbox(ring) => self.queue_mark(mark, ring),
+            Place::Letter => self.place_letter(mark),
+        }
+    }
+
+    /// Not known yet: submitted after the topology was read. The pass that knows it goes on from here.
+    fn put_off(&mut self, mark: Arc<Mark>, place: Place) {
+        self.again = true;
+        self.gates.strays.push((mark, place));
+    }
+
+    /// Gives a notice its number, and hands it out.
+    fn place_letter(&mut self, mark: Arc<Mark>) {
+        let Some(letter) = mark.letter() else { return };
+        let (inbox, key) = (&letter.inbox, letter.key);
+        match inbox.port() {
+            Some(id) if !inbox.is_closed() => {
+                let (port, number) = (&mut self.ports[id], self.seq + 1);
+                if port.has_room_beside_promises() {
+                    port.write(Run { key, len: 1, first_seq: number, mask: 0, last: false });
+                } else {
+                    port.overflow(&letter.rest, key, number, 0, 1);
+                    port.inbox().note_given(number);
+                }
+                port.touch(id, &mut self.touched);
+                self.stamp_mark(mark);
+            }
+            None if inbox.joined_at().is_none() => self.put_off(mark, Place::Letter),
+            // To nobody: takes no number.
+            _ => {
+                mark.settle(None);
+                self.is_done(mark);
             }
         }
     }
@@ -70,9 +108,7 @@ impl Core {
     /// A mark of an outbox, which comes after what that had sent before.
     fn queue_mark(&mut self, mark: Arc<Mark>, ring: Arc<OrderRing>) {
         let Some(id) = ring.state().id() else {
-            // Submitted after the topology was read. The pass that knows the outbox takes it.
-            self.again = true;
-            return self.gates.strays.push((mark, ring));
+            return self.put_off(mark, Place::Outbox(ring));
         };
         let source = &mut self.sources[id as usize];
         let Kind::Outbox(Outlets { marks, .. }) = &mut source.kind else {

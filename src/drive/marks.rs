@@ -23,6 +23,7 @@ impl Shared {
             return self.kick();
         }
         mark.settle(None);
+        mark.withdraw();
         if mark.has_errand() {
             self.board.errands.push(mark.clone());
             self.run_errands_at_the_end();
@@ -68,6 +69,9 @@ impl Shared {
         let mut woke = false;
         while let Some(mark) = done.pop() {
             woke |= mark.wake();
+            if mark.outcome() == Some(Err(WaitError)) {
+                mark.withdraw();
+            }
         }
         woke
     }

@@ -20,6 +20,7 @@ impl World {
             Ok((number, parcel)) => self.receive(rx, number, parcel),
             Err(TryRecvError::Empty) => self.find_nothing(rx),
             Err(TryRecvError::Closed) => self.find_closed(rx),
+            Err(TryRecvError::Notice) => panic!("nobody gives notices"),
         }
         found
     }
@@ -52,6 +53,7 @@ impl World {
                 assert!(!moved, "closed before the last clock");
                 self.find_closed(rx);
             }
+            Err(TryRecvError::Notice) => panic!("an event is never refused for a notice"),
         }
         let receiver = &mut self.receivers[rx];
         receiver.over |= receiver.closed && !message;
@@ -75,6 +77,7 @@ impl World {
             }
             Err(TryRecvError::Empty) => self.find_nothing(rx),
             Err(TryRecvError::Closed) => self.find_closed(rx),
+            Err(TryRecvError::Notice) => panic!("nobody gives notices"),
         }
     }
 
