@@ -281,7 +281,7 @@ pub enum RecvError {
     /// ([`Engine::close`](crate::Engine::close)), or a pass has panicked, which would be a bug of the engine: then
     /// nothing is handed out any more.
     Closed,
-    /// A [`Notice`](crate::Notice) comes next, which is no message: take it by
+    /// A [`Notice`] comes next, which is no message: take it by
     /// [`recv_event`](crate::Receiver::recv_event), and go on.
     Notice,
 }
@@ -295,7 +295,7 @@ pub enum TryRecvError {
     Empty,
     /// All that was sent has been received, and no source is left.
     Closed,
-    /// A [`Notice`](crate::Notice) comes next: take it as an event, and go on.
+    /// A [`Notice`] comes next: take it as an event, and go on.
     Notice,
 }
 
@@ -308,7 +308,7 @@ pub enum RecvTimeoutError {
     Timeout,
     /// All that was sent has been received, and no source is left.
     Closed,
-    /// A [`Notice`](crate::Notice) comes next: take it as an event, and go on.
+    /// A [`Notice`] comes next: take it as an event, and go on.
     Notice,
 }
 

@@ -42,7 +42,7 @@
 //!
 //! # What is promised
 //!
-//! - **O1, dense**: every message that is numbered gets the next number; no gap, no duplicate.
+//! - **O1, dense**: every message or other event that is numbered gets the next number; no gap, no duplicate.
 //! - **O2, per handle**: messages of one handle ([`Sender`], [`Broadcaster`], [`Outbox`]) are numbered in the order
 //!   sent, whatever their targets.
 //! - **O3, causal**: what is sent after receiving an event, or after reading the clock at t, has a higher number.
@@ -155,6 +155,12 @@
 //! make of it, with the numbers it has, and say how far they have come; receivers further down get all of it in the one
 //! order again, and read a clock that means the same. Followers can follow followers.
 //!
+//! # Your own events
+//!
+//! What is no message can have a number, too. A [`Marker`] submits marks; [gates](Marker::gate) are marks that wait for
+//! the end of others; a [`Notice`] is told to one receiver, in its place among the messages, and never waits. What
+//! hangs on a number is a [continuation](Marker::submit_then). The page [`own_events`] tells which of them is for what.
+//!
 //! # Statistics
 //!
 //! [`Engine::stats`] tells how full everything is, how far each receiver is behind, and who holds up whom. It costs
@@ -247,6 +253,7 @@ mod stats;
 
 pub mod embedding;
 pub mod from_clocked_dispatch;
+pub mod own_events;
 
 pub use address::Address;
 pub use author::{Sending, Stamping};

@@ -420,3 +420,39 @@ fn the_destructor_of_a_notice_may_use_the_engine() {
         }
     });
 }
+
+/// Goal: a notice to a receiver, a gate over a sender and a mark of an outbox that have just joined are numbered before
+/// what is sent after them, whoever passes. Method: threads that join, mark and send on a lane that has been there.
+#[test]
+fn what_names_a_newcomer_is_below_what_follows_it() {
+    to_the_end(|| {
+        for engine in engines() {
+            let (tx, mut rx) = engine.channel();
+            let authors: Vec<_> = (0..3)
+                .map(|_| (engine.clone(), tx.clone()))
+                .map(|(engine, mut tx)| {
+                    thread::spawn(move || {
+                        let marker = engine.marker();
+                        for _ in 0..2_000 {
+                            let new = engine.receiver::<u8>();
+                            let notice = engine.notify(&new.address(), Notice::new(())).unwrap();
+                            let ended = engine.sender(&new.address()).unwrap().source();
+                            let gate = marker.gate(&[ended]).unwrap();
+                            let marked = engine.outbox().submit();
+                            if tx.send((notice, gate, marked, new)).is_err() {
+                                break;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            drop(tx);
+            for (number, (notice, mut gate, marked, _new)) in rx.messages() {
+                assert!(notice.seq().expect("it came before") < number);
+                assert!(marked.seq().expect("it came before") < number);
+                gate.wait().unwrap();
+            }
+            authors.into_iter().for_each(|author| author.join().unwrap());
+        }
+    });
+}

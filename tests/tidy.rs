@@ -54,6 +54,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("marker", 3),
     ("merge", 3),
     ("outbox", 3),
+    ("own_events", 3),
     ("progress", 3),
     ("receiver", 3),
     ("sender", 3),
