@@ -301,7 +301,12 @@ impl Drop for Prepared {
 impl Ticket {
     /// The mark's number, if it has one. Runs no pass.
     pub fn seq(&self) -> Option<Seq> {
-        self.mark.outcome()?.ok()
+        self.outcome()?.ok()
+    }
+
+    /// What has become of the mark: its number, or that it never gets one; none yet. Runs no pass.
+    pub fn outcome(&self) -> Option<Result<Seq, WaitError>> {
+        self.mark.outcome()
     }
 
     /// Waits for the mark's number. Whoever learns of the return sends later, and the clock has come to it, or is about
