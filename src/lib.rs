@@ -240,6 +240,7 @@ mod merge;
 mod outbox;
 mod progress;
 mod receiver;
+mod reply;
 mod sender;
 mod shared_sender;
 mod stats;
@@ -259,6 +260,7 @@ pub use error::{
     SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
     WaitTimeoutError,
 };
+pub use error::{AnswerError, AnswerTimeoutError, TryAnswerError};
 pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
 pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
 pub use forwarder::Forwarder;
@@ -268,6 +270,7 @@ pub use merge::{Merge, MergeError};
 pub use outbox::{GroupTarget, Outbox, Target};
 pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};
+pub use reply::{Answer, Reply};
 pub use sender::Sender;
 pub use shared_sender::{SharedSender, SharedSending};
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};

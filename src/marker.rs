@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Seq;
 use crate::drive::{Doze, For, Shared, Unfinished, look_at};
 use crate::error::{AddressError, WaitError, WaitTimeoutError};
-use crate::mark::{Errand, Mark, Origin, Place};
+use crate::mark::{Errand, Mark, Origin, Place, TICKET};
 use crate::order::OrderRing;
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
@@ -122,7 +122,7 @@ impl Marker {
     /// If the engine is closed.
     #[inline]
     pub fn mark(&self) -> Result<Seq, WaitError> {
-        match self.shared.mark_at_once() {
+        match self.shared.mark_at_once(None) {
             Some(seq) => Ok(seq),
             None => self.submit().wait(),
         }
@@ -216,7 +216,7 @@ impl Prepared {
     pub fn fire(self) -> Ticket {
         let Self { shared, mark } = self;
         shared.submit(&mark);
-        Ticket { shared, mark, sleeper: None }
+        Ticket::new(shared, mark)
     }
 
     /// The same, as the next of what an outbox has sent so far. It comes back if it is a gate, or another engine's.
@@ -235,6 +235,11 @@ impl Prepared {
 }
 
 impl Ticket {
+    /// Of a mark that was submitted.
+    pub(crate) fn new(shared: Arc<Shared>, mark: Arc<Mark>) -> Self {
+        Self { shared, mark, sleeper: None }
+    }
+
     /// The mark's number, if it has one. Runs no pass.
     pub fn seq(&self) -> Option<Seq> {
         self.mark.outcome()?.ok()
@@ -275,8 +280,8 @@ impl Future for Ticket {
             return Poll::Ready(outcome);
         }
         let Sleeper { doze, parker } = sleeper.get_or_insert_default();
-        let found =
-            ready!(shared.poll(doze, parker, cx, For::Mark, |step| look_at(mark, parker, step)));
+        let look = |step| look_at(mark, TICKET, parker, step);
+        let found = ready!(shared.poll(doze, parker, cx, For::Mark, look));
         Poll::Ready(found.unwrap_or(Err(WaitError)))
     }
 }

@@ -108,12 +108,16 @@ impl Core {
         }
     }
 
-    /// A mark by itself, without a pass: none if others wait.
-    pub(crate) fn stamp_alone(&mut self, now: u64) -> Option<u64> {
+    /// A mark by itself, without a pass: none if others wait. Its number is also left in `mark`, before the clock that
+    /// covers it.
+    pub(crate) fn stamp_alone(&mut self, mark: Option<&Mark>, now: u64) -> Option<u64> {
         if self.board.marks.is_waiting() {
             return None;
         }
         self.seq += 1;
+        if let Some(mark) = mark {
+            mark.settle(Some(self.seq));
+        }
         self.publish_clock(self.seq, now);
         Some(self.seq)
     }
