@@ -149,7 +149,10 @@ enum Over {
 }
 
 fn over(shared: &Shared, deadline: Option<Deadline>) -> Option<Over> {
-    if shared.ports.all().iter().all(|port| port.has_all()) {
+    let is_received = shared.ports.all().iter().all(|port| port.has_all());
+    // What was submitted before the last message was received, the answer to the one before it for instance, gets its
+    // number. Asked second: whoever has received has submitted before.
+    if is_received && !shared.board().marks.is_waiting() {
         return Some(Over::Received);
     }
     deadline.is_some_and(Deadline::has_passed).then_some(Over::Late)

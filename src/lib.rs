@@ -260,8 +260,8 @@ pub use error::{
     SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
     WaitTimeoutError,
 };
-pub use error::{AnswerError, AnswerTimeoutError, TryAnswerError};
 pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
+pub use error::{AnswerError, AnswerTimeoutError, TryAnswerError};
 pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
 pub use forwarder::Forwarder;
 pub use group::Group;

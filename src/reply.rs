@@ -72,8 +72,11 @@ pub struct Reply<R> {
 /// [`Engine::reply`](crate::Engine::reply).
 ///
 /// The answer comes with its number. While that is not known, the answer is not there: so whoever has it sends with
-/// higher numbers, and whoever reads the clock at t finds every answer up to t here. Waiting runs passes, as the drive
-/// allows; with [`Drive::Manual`](crate::Drive::Manual) somebody else has to.
+/// higher numbers, and whoever reads the clock at t finds every answer up to t here. To wait runs no pass, and needs
+/// none but with [`Drive::Manual`](crate::Drive::Manual): whoever sends the request, or answers, sees to it.
+///
+/// An engine that is [closed](crate::Engine::close) waits until requests are received, and not for their answers; where
+/// somebody holds the [progress](crate::Receiver::progress) of who answers, until they are handled.
 ///
 /// Dropped, it tells the one who answers: [`Reply::is_closed`], and `send` gives the value back. An answer that has not
 /// been taken is dropped with it.
@@ -172,8 +175,13 @@ impl<R> Reply<R> {
     fn answer(&mut self, value: R) -> Result<(), SendError<R>> {
         self.sent = true;
         let Slot { shared, mark, .. } = &*self.slot;
+        if shared.is_poisoned() {
+            // Who waits hears of the end without us.
+            return Err(SendError::closed(value));
+        }
         self.slot.put(value).map_err(SendError::closed)?;
         shared.number(mark);
+        // Unless it was dropped meanwhile by whoever waited for it: then it was sent, and not read.
         match self.slot.is_without_number().then(|| self.slot.take_back()).flatten() {
             Some(value) => Err(SendError::closed(value)),
             None => Ok(()),
@@ -217,30 +225,22 @@ impl<R> Answer<R> {
         Ok(self.slot.take(outcome)?)
     }
 
-    /// Takes the answer if it is there. Runs a pass at most, if it is not.
+    /// Takes the answer if it is there. Runs no pass.
     ///
     /// # Errors
     ///
     /// If there is none yet, or as [`wait`](Self::wait).
     pub fn try_take(&mut self) -> Result<(Seq, R), TryAnswerError> {
         let Slot { shared, mark, .. } = &*self.slot;
-        let look = || mark.outcome();
-        let passed = || {
-            shared.drive_for(For::Answer);
-            look()
-        };
-        // Its end is read before the last look: a number that there is is found.
-        let ended = || shared.is_poisoned().then(|| look().unwrap_or(Err(WaitError)));
-        match look().or_else(passed).or_else(ended) {
+        // The end is read before the last look: a number that was given is found.
+        let ended = || shared.is_poisoned().then(|| mark.outcome().unwrap_or(Err(WaitError)));
+        match mark.outcome().or_else(ended) {
             Some(outcome) => Ok(self.slot.take(outcome)?),
             None => Err(TryAnswerError::Empty),
         }
     }
 
-    fn wait_until(
-        &self,
-        deadline: Option<Deadline>,
-    ) -> Result<Result<Seq, WaitError>, Unfinished> {
+    fn wait_until(&self, deadline: Option<Deadline>) -> Result<Result<Seq, WaitError>, Unfinished> {
         let Slot { shared, mark, .. } = &*self.slot;
         if let Some(outcome) = mark.outcome() {
             return Ok(outcome);

@@ -54,7 +54,8 @@ pub(crate) enum For {
     /// submitted with a kick.
     Mark,
     /// An answer, that is a mark which somebody has yet to submit, or to let go of. The engine's end is heard of, too:
-    /// by a list that has a lock.
+    /// by a list that has a lock. Nothing that is waited for hangs on a pass that nobody has kicked for: whoever looks
+    /// for it leaves the core to those who answer.
     Answer,
 }
 
@@ -271,7 +272,11 @@ impl Shared {
 
     /// Runs a pass on behalf of one who waits, as the drive allows.
     pub(crate) fn drive_for(&self, what: For) {
-        if what.drives() { self.pass_if_free() } else { self.drive() }
+        match what {
+            For::Answer => {}
+            what if what.drives() => self.pass_if_free(),
+            _ => self.drive(),
+        }
     }
 
     /// Puts a sleeper among those whom the clock wakes, if it waits for that.
