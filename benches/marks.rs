@@ -83,7 +83,12 @@ mod marks {
                 })
                 .collect();
             threads.push(thread::spawn(move || {
-                while rx.recv_batch(256, |_, value| drop(black_box(value))).is_ok() {}
+                while rx
+                    .recv_batch(256, |_, value| {
+                        black_box(value);
+                    })
+                    .is_ok()
+                {}
             }));
             Self { over, threads }
         }

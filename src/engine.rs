@@ -140,7 +140,7 @@ impl Engine {
     }
 
     /// The two ends of one answer: who is asked sends it by the one, who asks waits for it at the other. Nobody joins,
-    /// and the answer has a number.
+    /// and the answer has a number. For one value, once; what comes more often is for a [channel](Self::channel).
     pub fn reply<R: Send + 'static>(&self) -> (Reply<R>, Answer<R>) {
         reply::pair(&self.shared)
     }

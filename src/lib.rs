@@ -107,7 +107,7 @@
 //!
 //! What waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
 //! [`Receiver::recv_event_async`], [`Receiver::recv_batch_async`], [`Clock::reached`], [`Progress::reached`];
-//! receivers and merges are streams. No runtime is named, and none is needed. Threads and tasks mix: a lane does
+//! receivers and merges are streams; a [`Ticket`] and an [`Answer`] are futures. No runtime is named, and none is needed. Threads and tasks mix: a lane does
 //! not know who writes it, nor who reads. A future that is dropped has taken nothing, and leaves nobody asleep; one
 //! that sends gives its value back.
 //!
@@ -130,6 +130,12 @@
 //!
 //! What each drive costs whom, what a poll costs, what blocks, and how to choose capacities and to shut down, is on a
 //! page of its own: [`embedding`].
+//!
+//! # Questions and answers
+//!
+//! [`Engine::reply`] makes the two ends of one answer: a [`Reply`] travels in the request, an [`Answer`] waits, as a
+//! thread or as a task. Nobody joins, and the answer has a number: whoever has it knows what it was made from, and what
+//! comes after it.
 //!
 //! # The end
 //!

@@ -136,7 +136,9 @@ fn an_answer_has_its_place_in_the_order() {
 fn an_answer_is_there_when_the_clock_covers_it() {
     let due = Arc::new(AtomicU64::new(0));
     let hook = due.clone();
-    let drive = Drive::manual(move || drop(hook.fetch_add(1, SeqCst)));
+    let drive = Drive::manual(move || {
+        hook.fetch_add(1, SeqCst);
+    });
     let engine = Engine::builder().drive(drive).build().unwrap();
     let (reply, mut answer) = engine.reply();
     assert_eq!(answer.try_take(), Err(TryAnswerError::Empty));
@@ -286,7 +288,7 @@ fn what_nobody_takes_is_dropped_once() {
         drop(answer);
         assert_eq!(drops.count(), before + 1);
         engine.pass();
-        assert_eq!(ticket.seq().is_some(), true, "it takes nothing back");
+        assert!(ticket.seq().is_some(), "it takes nothing back");
         assert_eq!(drops.count(), before + 1);
     }
 }

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use mainspring::{Answer, AnswerError, AnswerTimeoutError, Reply, TryAnswerError, WaitError};
+use mainspring::{Answer, AnswerError, AnswerTimeoutError, Reply, Seq, TryAnswerError, WaitError};
 
 use crate::executors::{block_on, counter, poll_once};
 use crate::support::{Counted, Drops, to_the_end};
@@ -47,7 +47,7 @@ fn answer(reply: Reply<Counted>, way: usize, drops: &Drops) -> Said {
         _ => {}
     }
     let sent = match way {
-        2 => reply.submit(drops.value()).map(|ticket| drop(ticket.seq())),
+        2 => reply.submit(drops.value()).map(|ticket| assert!(ticket.seq() < Some(Seq::MAX))),
         3 => reply.submit(drops.value()).map(|mut ticket| {
             // Unless the engine is closed there is a number, whatever becomes of the other end.
             ticket.wait().ok();

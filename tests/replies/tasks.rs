@@ -147,7 +147,7 @@ fn a_forgotten_answer_harms_nobody() {
                     0 => drop(reply),
                     // It was dropped if nothing is to be forgotten.
                     1 => drop(reply.send(drops.value())),
-                    _ => std::mem::drop(reply.submit(drops.value())),
+                    _ => drop(reply.submit(drops.value())),
                 }
             }
             reply.send(drops.value()).unwrap();
