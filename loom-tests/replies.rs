@@ -1,5 +1,5 @@
-//! Replies: whoever waits for an answer hears of it, of a reply that is dropped, and of the engine's end; either end may
-//! go while the other is at work.
+//! Replies: whoever waits for an answer hears of it, of a reply that is dropped, and of the engine's end; either end
+//! may go while the other is at work.
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -17,8 +17,8 @@
 //! *Who waits* sleeps at the mark ([`mark`](crate::mark) has the argument), and stands in the list of those who want to
 //! hear of the engine's end: a mark that nobody has submitted, nobody settles then.
 //!
-//! *The lock* of the slot is held for a few words, by two at most, and no foreign code runs under it. The core knows the
-//! mark, never the slot: values are dropped by the ends.
+//! *The lock* of the slot is held for a few words, by two at most, and no foreign code runs under it. The core knows
+//! the mark, never the slot: values are dropped by the ends.
 
 use std::fmt;
 use std::mem;
@@ -103,6 +103,8 @@ pub struct Reply<R> {
 pub struct Answer<R> {
     slot: Arc<Slot<R>>,
     sleeper: Option<Sleeper>,
+    /// Nothing is left in the slot.
+    taken: bool,
 }
 
 /// What both ends share.
@@ -134,16 +136,18 @@ pub(crate) fn pair<R: Send + 'static>(shared: &Arc<Shared>) -> (Reply<R>, Answer
     let mark = Mark::new(None, Place::Next);
     let state = Mutex::new(State::Open);
     let slot = Arc::new(Slot { shared: shared.clone(), mark, state });
-    (Reply { slot: slot.clone(), sent: false }, Answer { slot, sleeper: None })
+    (Reply { slot: slot.clone(), sent: false }, Answer { slot, sleeper: None, taken: false })
 }
 
 impl<R> Reply<R> {
-    /// Answers. Never waits; whatever is sent afterwards, by whoever knows of this, has a higher number than the answer.
+    /// Answers. Never waits; whatever is sent afterwards, by whoever knows of this, has a higher number than the
+    /// answer.
     ///
     /// # Errors
     ///
-    /// If the [`Answer`] was dropped, or the engine is closed; the value comes back. If the engine is closed after this,
-    /// and before the answer has its number, the one who waits is told so, and the value is dropped with the answer.
+    /// If the [`Answer`] was dropped, or the engine is closed; the value comes back. If the engine is closed after
+    /// this, and before the answer has its number, the one who waits is told so, and the value is dropped with the
+    /// [`Answer`].
     pub fn send(mut self, value: R) -> Result<(), SendError<R>> {
         self.answer(value)
     }
@@ -182,7 +186,7 @@ impl<R> Reply<R> {
         self.slot.put(value).map_err(SendError::closed)?;
         shared.number(mark);
         // Unless it was dropped meanwhile by whoever waited for it: then it was sent, and not read.
-        match self.slot.is_without_number().then(|| self.slot.take_back()).flatten() {
+        match self.slot.is_without_number().then(|| self.slot.empty()).flatten() {
             Some(value) => Err(SendError::closed(value)),
             None => Ok(()),
         }
@@ -206,8 +210,8 @@ impl<R> Answer<R> {
     /// If nobody answers any more, the engine is closed, or the answer was taken before.
     pub fn wait(&mut self) -> Result<(Seq, R), AnswerError> {
         match self.wait_until(None) {
-            Ok(outcome) => self.slot.take(outcome),
-            Err(_) => self.slot.take(Err(WaitError)),
+            Ok(outcome) => self.take(outcome),
+            Err(_) => self.take(Err(WaitError)),
         }
     }
 
@@ -222,7 +226,7 @@ impl<R> Answer<R> {
             Err(Unfinished::Poisoned) => Err(WaitError),
             Err(Unfinished::Timeout) => return Err(AnswerTimeoutError::Timeout),
         };
-        Ok(self.slot.take(outcome)?)
+        Ok(self.take(outcome)?)
     }
 
     /// Takes the answer if it is there. Runs no pass.
@@ -235,9 +239,19 @@ impl<R> Answer<R> {
         // The end is read before the last look: a number that was given is found.
         let ended = || shared.is_poisoned().then(|| mark.outcome().unwrap_or(Err(WaitError)));
         match mark.outcome().or_else(ended) {
-            Some(outcome) => Ok(self.slot.take(outcome)?),
+            Some(outcome) => Ok(self.take(outcome)?),
             None => Err(TryAnswerError::Empty),
         }
+    }
+
+    /// What has become of it, once its mark is settled or the engine has ended.
+    fn take(&mut self, outcome: Result<Seq, WaitError>) -> Result<(Seq, R), AnswerError> {
+        if self.taken {
+            return Err(AnswerError::Taken);
+        }
+        let taken = self.slot.take(outcome);
+        self.taken = taken.is_ok();
+        taken
     }
 
     fn wait_until(&self, deadline: Option<Deadline>) -> Result<Result<Seq, WaitError>, Unfinished> {
@@ -254,21 +268,24 @@ impl<R> Future for Answer<R> {
     type Output = Result<(Seq, R), AnswerError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { slot, sleeper } = self.get_mut();
-        let Slot { shared, mark, .. } = &**slot;
+        let answer = self.get_mut();
+        let Slot { shared, mark, .. } = &*answer.slot;
         if let Some(outcome) = mark.outcome() {
-            *sleeper = None;
-            return Poll::Ready(slot.take(outcome));
+            answer.sleeper = None;
+            return Poll::Ready(answer.take(outcome));
         }
-        let Sleeper { doze, parker } = sleeper.get_or_insert_default();
+        let Sleeper { doze, parker } = answer.sleeper.get_or_insert_default();
         let look = |step| look_at(mark, ANSWER, parker, step);
         let found = ready!(shared.poll(doze, parker, cx, For::Answer, look));
-        Poll::Ready(slot.take(found.unwrap_or(Err(WaitError))))
+        Poll::Ready(answer.take(found.unwrap_or(Err(WaitError))))
     }
 }
 
 impl<R> Drop for Answer<R> {
     fn drop(&mut self) {
+        if self.taken {
+            return;
+        }
         let state = mem::replace(&mut *self.slot.state.lock(), State::Gone);
         // Here, where no lock is held: what nobody has taken.
         drop(state);
@@ -296,7 +313,7 @@ impl<R> Slot<R> {
     }
 
     /// What was put in place, if it is there.
-    fn take_back(&self) -> Option<R> {
+    fn empty(&self) -> Option<R> {
         match mem::replace(&mut *self.state.lock(), State::Gone) {
             State::Answered(value) => Some(value),
             _ => None,
@@ -313,18 +330,15 @@ impl<R> Slot<R> {
         is_open
     }
 
-    /// What has become of it, once its mark is settled or the engine has ended.
+    /// What is there for whoever waits.
     fn take(&self, outcome: Result<Seq, WaitError>) -> Result<(Seq, R), AnswerError> {
-        let mut state = self.state.lock();
-        match (outcome, &*state) {
-            (Ok(seq), State::Answered(_)) => match mem::replace(&mut *state, State::Gone) {
-                State::Answered(value) => Ok((seq, value)),
-                _ => unreachable!("it was there"),
-            },
-            (Ok(_), _) => Err(AnswerError::Taken),
-            (Err(WaitError), State::Unanswered) => Err(AnswerError::Dropped),
+        match outcome {
+            Ok(seq) => self.empty().map(|value| (seq, value)).ok_or(AnswerError::Taken),
             // What is in place stays: whoever sends it at this moment takes it back.
-            (Err(WaitError), _) => Err(AnswerError::Closed),
+            Err(WaitError) => match *self.state.lock() {
+                State::Unanswered => Err(AnswerError::Dropped),
+                _ => Err(AnswerError::Closed),
+            },
         }
     }
 }

@@ -41,8 +41,8 @@ impl Shared {
         }
     }
 
-    /// The number of a mark that is made here and now, and left in `mark` if somebody looks for it there; none if it has
-    /// to be submitted.
+    /// The number of a mark that is made here and now, and left in `mark` if somebody looks for it there; none if it
+    /// has to be submitted.
     #[inline]
     pub(crate) fn mark_at_once(&self, mark: Option<&Mark>) -> Option<Seq> {
         if let Drive::Manual(_) = self.drive {

@@ -238,8 +238,8 @@ fn a_waker_may_use_the_engine() {
     });
 }
 
-/// Goal: a waker that panics is told to nobody else. Method: who answers, who lets go of the reply, and others that wait
-/// for the same pass.
+/// Goal: a waker that panics is told to nobody else. Method: who answers, who lets go of the reply, and others that
+/// wait for the same pass.
 #[test]
 fn a_waker_may_panic() {
     let engine = by_hand();
