@@ -14,7 +14,8 @@
 //! for one or the other: so nothing that counts can slip in between the look that finds everything received, and the
 //! end. Each author publishes once more at most, so there is an end to the looks. The report is made when every author
 //! is told CLOSED, and before any receiver, which would leave, and take with it what was published after the last pass.
-//! So nothing is lost without a word.
+//! So nothing is lost without a word. Marks that were submitted until then get their numbers first: an answer to what
+//! was received counts as sent, too.
 //!
 //! *Who waits for the drain* is told when a receiver goes to sleep or leaves. One that never asks for more when it has
 //! the last message tells nobody, so this looks again every few milliseconds, too: to tell at each message would cost
@@ -149,10 +150,7 @@ enum Over {
 }
 
 fn over(shared: &Shared, deadline: Option<Deadline>) -> Option<Over> {
-    let is_received = shared.ports.all().iter().all(|port| port.has_all());
-    // What was submitted before the last message was received, the answer to the one before it for instance, gets its
-    // number. Asked second: whoever has received has submitted before.
-    if is_received && !shared.board().marks.is_waiting() {
+    if shared.ports.all().iter().all(|port| port.has_all()) {
         return Some(Over::Received);
     }
     deadline.is_some_and(Deadline::has_passed).then_some(Over::Late)

@@ -122,6 +122,15 @@ impl Core {
         Some(self.seq)
     }
 
+    /// Before the end: those that were submitted, without a pass.
+    pub(crate) fn stamp_last_marks(&mut self, now: u64) {
+        let before = self.seq;
+        self.stamp_marks();
+        if self.seq > before {
+            self.publish_clock(before + 1, now);
+        }
+    }
+
     fn stamp_mark(&mut self, mark: Arc<Mark>) {
         self.seq += 1;
         mark.settle(Some(self.seq));

@@ -11,7 +11,7 @@ use super::{Core, For, Shared, Step, Unfinished};
 use crate::clock::Seq;
 use crate::error::WaitError;
 use crate::mark::{Chain, DONE, Mark, TICKET};
-use crate::park::{self, Deadline, Parker};
+use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
 use crate::trace;
 use crate::{drive::Drive, ring::drop_quietly};
@@ -49,7 +49,7 @@ impl Shared {
             return None;
         }
         let mut held = self.core.try_hold()?;
-        let now = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
+        let now = self.time();
         let (number, tell) = self.guarded(&mut held, |core: &mut super::Held<'_, Core>| {
             let number = core.stamp_alone(mark, now);
             (number, number.is_some() && core.must_tell_of_clock())
