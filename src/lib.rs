@@ -108,8 +108,8 @@
 //! What waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
 //! [`Receiver::recv_event_async`], [`Receiver::recv_batch_async`], [`Clock::reached`], [`Progress::reached`];
 //! receivers and merges are streams, a [`Ticket`] and an [`Answer`] futures. No runtime is named, and none is needed.
-//! Threads and tasks mix: a lane does not know who writes it, nor who reads. A future that is dropped has taken nothing,
-//! and leaves nobody asleep; one that sends gives its value back.
+//! Threads and tasks mix: a lane does not know who writes it, nor who reads. A future that is dropped has taken
+//! nothing, and leaves nobody asleep; one that sends gives its value back.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -355,8 +355,8 @@ fn an_answer_without_a_number_is_told_of() {
     assert_eq!(drops.count(), 1);
 }
 
-/// Goal: an engine that is closed in order still answers what it was asked, and the answers are told: all that were sent
-/// before the last request was received. Method: requests on their way, a service that begins when nothing can be sent
+/// Goal: an engine that is closed in order still answers what it was asked, and the answers are told: all that were
+/// sent before the last request was received. Method: requests on their way, a service that begins when nothing can be sent
 /// any more; again and again.
 #[test]
 fn a_close_in_order_lets_questions_be_answered() {
