@@ -38,6 +38,8 @@ mod progress;
 #[cfg(loom)]
 mod promises;
 #[cfg(loom)]
+mod replies;
+#[cfg(loom)]
 mod short;
 #[cfg(loom)]
 mod shutdown;
@@ -57,6 +59,7 @@ fn main() -> std::process::ExitCode {
         heat::MODELS,
         waiting::MODELS,
         marks::MODELS,
+        replies::MODELS,
         tasks::MODELS,
         closing::MODELS,
         groups::MODELS,

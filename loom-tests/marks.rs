@@ -88,7 +88,7 @@ pub const MODELS: &[Model] = &[
     },
 ];
 
-fn by_hand() -> Engine {
+pub fn by_hand() -> Engine {
     Engine::builder().capacity(2).inbox(2).drive(Drive::manual(|| {})).build().unwrap()
 }
 

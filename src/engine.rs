@@ -19,6 +19,7 @@ use crate::marker::{Marker, Ticket};
 use crate::notice::Notice;
 use crate::outbox::Outbox;
 use crate::receiver::Receiver;
+use crate::reply::{self, Answer, Reply};
 use crate::ring::CAPACITY_MAX;
 use crate::sender::Sender;
 use crate::stats::Stats;
@@ -150,6 +151,12 @@ impl Engine {
     /// Puts events on the clock that are no messages.
     pub fn marker(&self) -> Marker {
         Marker::new(self.shared.clone())
+    }
+
+    /// The two ends of one answer: who is asked sends it by the one, who asks waits for it at the other. Nobody joins,
+    /// and the answer has a number. For one value, once; what comes more often is for a [channel](Self::channel).
+    pub fn reply<R: Send + 'static>(&self) -> (Reply<R>, Answer<R>) {
+        reply::pair(&self.shared)
     }
 
     /// How full everything is, how often what has happened, and who holds whom back. Takes short locks, and looks at

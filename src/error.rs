@@ -1,5 +1,19 @@
 //! One error type for each operation. What could not be sent comes back.
 
+/// `Display` and `Error` of those that hold no value.
+macro_rules! plain_errors {
+    ($($name:ident { $($pattern:pat => $text:expr),+ $(,)? })+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $($pattern => write!(f, "{}", $text)),+ }
+            }
+        }
+
+        impl Error for $name {}
+    )+};
+}
+
+mod answer;
 mod forward;
 #[cfg(feature = "serde")]
 mod plain;
@@ -9,6 +23,7 @@ use std::fmt;
 
 use crate::notice::Notice;
 
+pub use answer::{AnswerError, AnswerTimeoutError, TryAnswerError};
 pub use forward::{
     AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError,
 };
@@ -395,18 +410,6 @@ impl From<RecvError> for RecvTimeoutError {
             RecvError::Notice => Self::Notice,
         }
     }
-}
-
-macro_rules! plain_errors {
-    ($($name:ident { $($pattern:pat => $text:expr),+ $(,)? })+) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self { $($pattern => write!(f, "{}", $text)),+ }
-            }
-        }
-
-        impl Error for $name {}
-    )+};
 }
 
 plain_errors! {

@@ -107,9 +107,9 @@
 //!
 //! What waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
 //! [`Receiver::recv_event_async`], [`Receiver::recv_batch_async`], [`Clock::reached`], [`Progress::reached`];
-//! receivers and merges are streams. No runtime is named, and none is needed. Threads and tasks mix: a lane does
-//! not know who writes it, nor who reads. A future that is dropped has taken nothing, and leaves nobody asleep; one
-//! that sends gives its value back.
+//! receivers and merges are streams, a [`Ticket`] and an [`Answer`] futures. No runtime is named, and none is needed.
+//! Threads and tasks mix: a lane does not know who writes it, nor who reads. A future that is dropped has taken
+//! nothing, and leaves nobody asleep; one that sends gives its value back.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -130,6 +130,12 @@
 //!
 //! What each drive costs whom, what a poll costs, what blocks, and how to choose capacities and to shut down, is on a
 //! page of its own: [`embedding`].
+//!
+//! # Questions and answers
+//!
+//! [`Engine::reply`] makes the two ends of one answer: a [`Reply`] travels in the request, an [`Answer`] waits, as a
+//! thread or as a task. Nobody joins, and the answer has a number: whoever has it knows what it was made from, and what
+//! comes after it.
 //!
 //! # The end
 //!
@@ -247,6 +253,7 @@ mod merge;
 mod outbox;
 mod progress;
 mod receiver;
+mod reply;
 mod sender;
 mod shared_sender;
 mod stats;
@@ -268,6 +275,7 @@ pub use error::{
     WaitError, WaitTimeoutError,
 };
 pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
+pub use error::{AnswerError, AnswerTimeoutError, TryAnswerError};
 pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
 pub use forwarder::Forwarder;
 pub use group::Group;
@@ -277,6 +285,7 @@ pub use notice::Notice;
 pub use outbox::{GroupTarget, Outbox, Target};
 pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};
+pub use reply::{Answer, Reply};
 pub use sender::Sender;
 pub use shared_sender::{SharedSender, SharedSending};
 pub use stats::{HeldUp, LaneStats, OutboxStats, ReceiverStats, Stats};

@@ -18,7 +18,8 @@
 //! taken the mark before.
 //!
 //! *Who waits* leaves a parker under the mark's lock and looks again; whoever has numbered it takes the parker under
-//! the same lock. One of them comes second, and sees what the other has done. So neither side needs a barrier.
+//! the same lock. One of them comes second, and sees what the other has done. So neither side needs a barrier. Two can
+//! wait at once, each in a place of its own ([`TICKET`], [`ANSWER`]).
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +37,11 @@ use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 pub(crate) const NEXT: usize = 0;
 /// The link of the list of those that a pass is done with.
 pub(crate) const DONE: usize = 1;
+
+/// The place of whoever has submitted it, among its sleepers.
+pub(crate) const TICKET: usize = 0;
+/// The place of whoever waits for the answer that hangs on it.
+pub(crate) const ANSWER: usize = 1;
 
 /// In `number`: none yet,
 const PENDING: u64 = 0;
@@ -65,7 +71,7 @@ impl Origin {
 pub(crate) struct Mark {
     number: AtomicU64,
     links: [Mutex<Option<Arc<Self>>>; 2],
-    sleeper: Mutex<Option<Arc<Parker>>>,
+    sleepers: Mutex<[Option<Arc<Parker>>; 2]>,
     errand: Mutex<Option<Errand>>,
     place: Mutex<Place>,
     /// Of an outbox's mark: it comes after so many of its messages. Written before it is submitted.
@@ -102,7 +108,7 @@ impl Mark {
         Arc::new(Self {
             number: AtomicU64::new(PENDING),
             links: [Mutex::new(None), Mutex::new(None)],
-            sleeper: Mutex::new(None),
+            sleepers: Mutex::default(),
             errand: Mutex::new(errand),
             place: Mutex::new(place),
             position: AtomicU64::new(0),
@@ -150,22 +156,23 @@ impl Mark {
         }
     }
 
-    /// Its number, or none ever. By the dispatcher, before the clock that covers it.
+    /// Its number, or none ever. By the dispatcher, before the clock that covers it; or by whoever has it and will not
+    /// submit it.
     pub(crate) fn settle(&self, number: Option<u64>) {
         // Release: pairs with `outcome`.
         self.number.store(number.unwrap_or(CLOSED), ord!("mark.number.publish", Release));
     }
 
     /// The caller is about to sleep until it is settled; to be followed by a look.
-    pub(crate) fn sleep_at(&self, parker: &Arc<Parker>) {
-        let before = self.sleeper.lock().replace(parker.clone());
+    pub(crate) fn sleep_at(&self, place: usize, parker: &Arc<Parker>) {
+        let before = self.sleepers.lock()[place].replace(parker.clone());
         drop(before);
     }
 
-    /// Wakes whoever sleeps for it; true if it is a thread. To be called once it is settled.
+    /// Wakes whoever sleeps for it; true if there is a thread among them. To be called once it is settled.
     pub(crate) fn wake(&self) -> bool {
-        let sleeper = self.sleeper.lock().take();
-        sleeper.is_some_and(|parker| parker.wake())
+        let sleepers = std::mem::take(&mut *self.sleepers.lock());
+        sleepers.into_iter().flatten().fold(false, |woke, parker| parker.wake() | woke)
     }
 
     pub(crate) fn has_errand(&self) -> bool {

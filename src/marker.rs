@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::clock::Seq;
 use crate::drive::{Doze, For, Shared, Unfinished, look_at};
 use crate::error::{AddressError, NotifyError, WaitError, WaitTimeoutError};
-use crate::mark::{Errand, Mark, Origin, Place};
+use crate::mark::{Errand, Mark, Origin, Place, TICKET};
 use crate::notice::Notice;
 use crate::order::OrderRing;
 use crate::park::{Deadline, Parker};
@@ -125,7 +125,7 @@ impl Marker {
     /// If the engine is closed.
     #[inline]
     pub fn mark(&self) -> Result<Seq, WaitError> {
-        match self.shared.mark_at_once() {
+        match self.shared.mark_at_once(None) {
             Some(seq) => Ok(seq),
             None => self.submit().wait(),
         }
@@ -271,7 +271,7 @@ impl Prepared {
     pub fn fire(mut self) -> Ticket {
         let mark = self.mark.take().expect("submitted once");
         self.shared.submit(&mark);
-        Ticket { shared: self.shared.clone(), mark, sleeper: None }
+        Ticket::new(self.shared.clone(), mark)
     }
 
     /// The same, as the next of what an outbox has sent so far. It comes back if it is a gate, or another engine's.
@@ -299,6 +299,11 @@ impl Drop for Prepared {
 }
 
 impl Ticket {
+    /// Of a mark that was submitted.
+    pub(crate) fn new(shared: Arc<Shared>, mark: Arc<Mark>) -> Self {
+        Self { shared, mark, sleeper: None }
+    }
+
     /// The mark's number, if it has one. Runs no pass.
     pub fn seq(&self) -> Option<Seq> {
         self.outcome()?.ok()
@@ -344,8 +349,8 @@ impl Future for Ticket {
             return Poll::Ready(outcome);
         }
         let Sleeper { doze, parker } = sleeper.get_or_insert_default();
-        let found =
-            ready!(shared.poll(doze, parker, cx, For::Mark, |step| look_at(mark, parker, step)));
+        let look = |step| look_at(mark, TICKET, parker, step);
+        let found = ready!(shared.poll(doze, parker, cx, For::Mark, look));
         Poll::Ready(found.unwrap_or(Err(WaitError)))
     }
 }

@@ -57,6 +57,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("own_events", 3),
     ("progress", 3),
     ("receiver", 3),
+    ("reply", 3),
     ("sender", 3),
     ("shared_sender", 3),
     ("stall", 3),

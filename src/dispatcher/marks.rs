@@ -142,14 +142,27 @@ impl Core {
         }
     }
 
-    /// A mark by itself, without a pass: none if others wait.
-    pub(crate) fn stamp_alone(&mut self, now: u64) -> Option<u64> {
+    /// A mark by itself, without a pass: none if others wait. Its number is also left in `mark`, before the clock that
+    /// covers it.
+    pub(crate) fn stamp_alone(&mut self, mark: Option<&Mark>, now: u64) -> Option<u64> {
         if self.board.marks.is_waiting() {
             return None;
         }
         self.seq += 1;
+        if let Some(mark) = mark {
+            mark.settle(Some(self.seq));
+        }
         self.publish_clock(self.seq, now);
         Some(self.seq)
+    }
+
+    /// Before the end: those that were submitted, without a pass.
+    pub(crate) fn stamp_last_marks(&mut self, now: u64) {
+        let before = self.seq;
+        self.stamp_marks();
+        if self.seq > before {
+            self.publish_clock(before + 1, now);
+        }
     }
 
     fn stamp_mark(&mut self, mark: Arc<Mark>) {

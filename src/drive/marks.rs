@@ -10,8 +10,8 @@
 use super::{Core, For, Shared, Step, Unfinished};
 use crate::clock::Seq;
 use crate::error::WaitError;
-use crate::mark::{Chain, DONE, Mark};
-use crate::park::{self, Deadline, Parker};
+use crate::mark::{Chain, DONE, Mark, TICKET};
+use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
 use crate::trace;
 use crate::{drive::Drive, ring::drop_quietly};
@@ -23,6 +23,7 @@ impl Shared {
             return self.kick();
         }
         mark.settle(None);
+        mark.wake();
         mark.withdraw();
         if mark.has_errand() {
             self.board.errands.push(mark.clone());
@@ -30,16 +31,28 @@ impl Shared {
         }
     }
 
-    /// The number of a mark that is made here and now; none if it has to be submitted.
+    /// Numbers a mark that nothing else hangs on, here and now if that can be; otherwise gives it to the next pass.
+    /// Never waits.
+    pub(crate) fn number(&self, mark: &Arc<Mark>) {
+        match self.mark_at_once(Some(mark)) {
+            Some(_) => {
+                mark.wake();
+            }
+            None => self.submit(mark),
+        }
+    }
+
+    /// The number of a mark that is made here and now, and left in `mark` if somebody looks for it there; none if it
+    /// has to be submitted.
     #[inline]
-    pub(crate) fn mark_at_once(&self) -> Option<Seq> {
+    pub(crate) fn mark_at_once(&self, mark: Option<&Mark>) -> Option<Seq> {
         if let Drive::Manual(_) = self.drive {
             return None;
         }
         let mut held = self.core.try_hold()?;
-        let now = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
+        let now = self.time();
         let (number, tell) = self.guarded(&mut held, |core: &mut super::Held<'_, Core>| {
-            let number = core.stamp_alone(now);
+            let number = core.stamp_alone(mark, now);
             (number, number.is_some() && core.must_tell_of_clock())
         });
         if held.release() {
@@ -51,7 +64,7 @@ impl Shared {
         number.map(Seq::new)
     }
 
-    /// Waits until a mark is settled.
+    /// Waits until a mark that was submitted is settled.
     pub(crate) fn wait_for_mark(
         &self,
         mark: &Mark,
@@ -61,7 +74,7 @@ impl Shared {
             return Ok(outcome);
         }
         let parker = Arc::new(Parker::default());
-        self.wait(&parker, deadline, For::Mark, |step| look_at(mark, &parker, step))
+        self.wait(&parker, deadline, For::Mark, |step| look_at(mark, TICKET, &parker, step))
     }
 
     /// Wakes those who sleep for marks; true if there is a thread among them.
@@ -91,16 +104,17 @@ impl Shared {
     }
 }
 
-/// A step of a wait for a mark, by one who sleeps at `parker`.
+/// A step of a wait for a mark, by one who sleeps at `parker` in one of its places.
 pub(crate) fn look_at(
     mark: &Mark,
+    place: usize,
     parker: &Arc<Parker>,
     step: Step,
 ) -> Option<Result<Seq, WaitError>> {
     match step {
         Step::Look => mark.outcome(),
         Step::Arm => {
-            mark.sleep_at(parker);
+            mark.sleep_at(place, parker);
             None
         }
     }
