@@ -64,8 +64,8 @@ pub struct Source {
 #[must_use = "it is nothing until it is fired"]
 pub struct Prepared {
     shared: Arc<Shared>,
-    /// None once it was submitted.
-    mark: Option<Arc<Mark>>,
+    mark: Arc<Mark>,
+    is_fired: bool,
 }
 
 /// A mark that was submitted: to look for its number, or to wait for it as a thread or as a task. It may be dropped at
@@ -234,7 +234,7 @@ impl Marker {
             return Err(NotifyError { notice, reason: AddressError::Foreign });
         }
         let mark = Mark::of_letter(to.port.write_letter(notice)?);
-        Ok(Prepared { shared: self.shared.clone(), mark: Some(mark) })
+        Ok(self.prepared(mark))
     }
 
     fn gate_of(&self, sources: &[Source]) -> Result<Place, AddressError> {
@@ -246,7 +246,11 @@ impl Marker {
     }
 
     fn make(&self, errand: Option<Errand>, place: Place) -> Prepared {
-        Prepared { shared: self.shared.clone(), mark: Some(Mark::new(errand, place)) }
+        self.prepared(Mark::new(errand, place))
+    }
+
+    fn prepared(&self, mark: Arc<Mark>) -> Prepared {
+        Prepared { shared: self.shared.clone(), mark, is_fired: false }
     }
 }
 
@@ -264,14 +268,10 @@ impl Source {
 
 impl Prepared {
     /// Submits it.
-    ///
-    /// # Panics
-    ///
-    /// Never: nobody submits it twice.
     pub fn fire(mut self) -> Ticket {
-        let mark = self.mark.take().expect("submitted once");
-        self.shared.submit(&mark);
-        Ticket::new(self.shared.clone(), mark)
+        self.is_fired = true;
+        self.shared.submit(&self.mark);
+        Ticket::new(self.shared.clone(), self.mark.clone())
     }
 
     /// The same, as the next of what an outbox has sent so far. It comes back if it is a gate, or another engine's.
@@ -281,8 +281,7 @@ impl Prepared {
         ring: &Arc<OrderRing>,
         position: u64,
     ) -> Result<Ticket, Self> {
-        let is_plain = |mark: &Arc<Mark>| mark.place_after(ring, position);
-        if Arc::ptr_eq(shared, &self.shared) && self.mark.as_ref().is_some_and(is_plain) {
+        if Arc::ptr_eq(shared, &self.shared) && self.mark.place_after(ring, position) {
             Ok(self.fire())
         } else {
             Err(self)
@@ -292,8 +291,8 @@ impl Prepared {
 
 impl Drop for Prepared {
     fn drop(&mut self) {
-        if let Some(mark) = &self.mark {
-            mark.withdraw();
+        if !self.is_fired {
+            self.mark.withdraw();
         }
     }
 }

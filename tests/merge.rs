@@ -12,17 +12,14 @@ use std::thread;
 use std::time::Duration;
 
 use mainspring::{
-    Drive, Engine, Event, Merge, Receiver, RecvError, RecvTimeoutError, Sender, Seq, TryRecvError,
-    parts,
+    Engine, Event, Merge, Receiver, RecvError, RecvTimeoutError, Sender, Seq, TryRecvError, parts,
 };
-use support::{Drops, Letter, assert_whole, listen_by, to_the_end, until_kicked_since, write};
+use support::{
+    Drops, Letter, assert_whole, by_hand, listen_by, to_the_end, until_kicked_since, write,
+};
 
 const SOON: Duration = Duration::from_millis(2);
 const FOREVER: Duration = Duration::MAX;
-
-fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
 
 fn seq(number: u64) -> Seq {
     Seq::new(number)

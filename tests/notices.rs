@@ -13,16 +13,7 @@ use mainspring::{
     AddressError, Drive, Engine, Event, Idle, Merge, Notice, NotifyError, Receiver, RecvError,
     RecvTimeoutError, Seq, TryRecvError, WaitError, parts,
 };
-use support::{Drops, to_the_end, until, until_kicked_since};
-
-fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
-
-fn engines() -> [Engine; 2] {
-    let drive = Drive::thread(Idle::Park);
-    [Engine::new(), Engine::builder().drive(drive).build().unwrap()]
-}
+use support::{Drops, by_hand, engines, to_the_end, until, until_kicked_since};
 
 fn seq(number: u64) -> Seq {
     Seq::new(number)
@@ -421,12 +412,15 @@ fn the_destructor_of_a_notice_may_use_the_engine() {
     });
 }
 
-/// Goal: a notice to a receiver, a gate over a sender and a mark of an outbox that have just joined are numbered before
-/// what is sent after them, whoever passes. Method: threads that join, mark and send on a lane that has been there.
+/// Goal: a notice to a receiver, a gate over a sender and a mark of an outbox that have just joined are numbered
+/// before what is sent after them, whoever passes. Method: threads that join, mark and send on a lane that has been
+/// there; also where lanes go cold at once.
 #[test]
 fn what_names_a_newcomer_is_below_what_follows_it() {
     to_the_end(|| {
-        for engine in engines() {
+        let cold = [Drive::Callers, Drive::thread(Idle::Yield), Drive::thread(Idle::Spin)];
+        let cold = cold.map(|drive| parts::cold_at_once(Engine::builder().drive(drive)));
+        for engine in engines().into_iter().chain(cold.map(|builder| builder.build().unwrap())) {
             let (tx, mut rx) = engine.channel();
             let authors: Vec<_> = (0..3)
                 .map(|_| (engine.clone(), tx.clone()))

@@ -13,13 +13,9 @@ use mainspring::{
     Drive, Engine, Event, Progress, Receiver, RecvError, Seq, TryRecvError, WaitError,
     WaitTimeoutError, parts,
 };
-use support::{to_the_end, until, until_kicked_since};
+use support::{by_hand, to_the_end, until, until_kicked_since};
 
 const SOON: Duration = Duration::from_millis(2);
-
-fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
 
 fn seq(number: u64) -> Seq {
     Seq::new(number)

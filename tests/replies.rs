@@ -20,21 +20,10 @@ use std::time::Duration;
 
 use executors::{block_on, counter, poll_once};
 use mainspring::{
-    Answer, AnswerError, AnswerTimeoutError, Drive, Engine, Idle, Reason, Reply, Sender, Seq,
+    Answer, AnswerError, AnswerTimeoutError, Drive, Engine, Reason, Reply, Sender, Seq,
     TryAnswerError, WaitError, parts,
 };
-use support::{Drops, TILL_ASLEEP, to_the_end};
-
-/// With passes by hand, where nobody calls for one.
-pub(crate) fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
-
-/// One of each drive that needs no hand.
-pub(crate) fn engines() -> [Engine; 3] {
-    let thread = |idle| Engine::builder().drive(Drive::thread(idle)).build().unwrap();
-    [Engine::new(), thread(Idle::Park), thread(Idle::Yield)]
-}
+use support::{Drops, TILL_ASLEEP, by_hand, engines, to_the_end};
 
 pub(crate) fn seq(number: u64) -> Seq {
     Seq::new(number)

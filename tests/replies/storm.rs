@@ -9,8 +9,7 @@ use std::time::Duration;
 use mainspring::{Answer, AnswerError, AnswerTimeoutError, Reply, Seq, TryAnswerError, WaitError};
 
 use crate::executors::{block_on, counter, poll_once};
-use crate::support::{Counted, Drops, to_the_end};
-use crate::{by_hand, engines};
+use crate::support::{Counted, Drops, by_hand, engines, to_the_end};
 
 /// Pairs in each drive.
 const PAIRS: usize = 20_000;

@@ -9,8 +9,8 @@ use mainspring::{Answer, AnswerError, Engine, Reply, TryAnswerError, parts};
 use parking_lot::Mutex;
 
 use crate::executors::{Hooked, all, counter, forget, job, poll_once};
-use crate::support::{Drops, TILL_ASLEEP, to_the_end};
-use crate::{by_hand, engines, seq};
+use crate::seq;
+use crate::support::{Drops, TILL_ASLEEP, by_hand, engines, to_the_end};
 
 /// Polls it until it sleeps.
 fn fall_asleep<R: std::fmt::Debug>(answer: &mut Answer<R>, waker: &Waker) {
