@@ -149,7 +149,7 @@ fn a_receiver_closes_after_the_last_message() {
     let (mut tx, mut rx) = engine.channel::<u64>();
     let sender = thread::spawn(move || tx.send(1).unwrap());
     assert_eq!(rx.recv().unwrap().1, 1);
-    assert_eq!(rx.recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
     sender.join().unwrap();
 }
 
@@ -177,7 +177,7 @@ fn a_clone_that_joins_keeps_the_receiver_open() {
         clone.send(1).unwrap();
     });
     assert_eq!(rx.recv().unwrap().1, 1);
-    assert_eq!(rx.recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
     sender.join().unwrap();
 }
 
@@ -188,7 +188,7 @@ fn a_poisoned_engine_wakes_everyone() {
     let (_quiet, mut rx2) = engine.channel::<u64>();
     tx.send(1).unwrap();
     let receiver = thread::spawn(move || {
-        assert_eq!(rx2.recv(), Err(RecvError));
+        assert_eq!(rx2.recv(), Err(RecvError::Closed));
         rx2
     });
     poison(&engine);
@@ -212,5 +212,5 @@ fn a_closing_receiver_and_a_joining_sender_agree() {
         }
         Err(_) => reach("refused"),
     }
-    assert_eq!(rx.recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
 }

@@ -204,7 +204,7 @@ fn member_removed_while_it_reads() {
         all.try_send(value).unwrap();
     }
     drop(all);
-    assert_eq!(member.recv().map(|_| ()), Err(RecvError));
+    assert_eq!(member.recv().map(|_| ()), Err(RecvError::Closed));
     assert_eq!(member.missed() as usize + received.len(), 1);
 }
 

@@ -38,6 +38,8 @@ mod progress;
 #[cfg(loom)]
 mod promises;
 #[cfg(loom)]
+mod replies;
+#[cfg(loom)]
 mod short;
 #[cfg(loom)]
 mod shutdown;
@@ -60,6 +62,7 @@ fn main() -> std::process::ExitCode {
         waiting::MODELS,
         marks::MODELS,
         slots::MODELS,
+        replies::MODELS,
         tasks::MODELS,
         closing::MODELS,
         groups::MODELS,

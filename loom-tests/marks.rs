@@ -3,7 +3,7 @@
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
-use mainspring::{Drive, Engine, Seq, Ticket};
+use mainspring::{Drive, Engine, Event, Notice, RecvError, Seq, Ticket};
 
 use crate::harness::{Model, reach};
 use crate::promises::engine;
@@ -71,6 +71,20 @@ pub const MODELS: &[Model] = &[
         executions_min: 60,
         reaches: &[],
         body: a_mark_of_an_outbox_keeps_its_place,
+    },
+    Model {
+        name: "a_sleeping_receiver_hears_a_notice",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &[],
+        body: a_sleeping_receiver_hears_a_notice,
+    },
+    Model {
+        name: "a_notice_keeps_its_place_at_a_full_inbox",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &["past the inbox"],
+        body: a_notice_keeps_its_place_at_a_full_inbox,
     },
 ];
 
@@ -267,4 +281,55 @@ fn a_mark_of_an_outbox_keeps_its_place() {
     assert_eq!(rx.try_recv().unwrap(), (Seq::new(1), 1));
     assert_eq!(ticket.seq(), Some(Seq::new(2)));
     assert_eq!(rx.try_recv().unwrap(), (Seq::new(3), 2));
+}
+
+/// It waits for messages, and is told that a notice comes; then it takes it.
+fn a_sleeping_receiver_hears_a_notice() {
+    let engine = engine(1, 1);
+    let (_tx, mut rx) = engine.channel::<u8>();
+    let to = rx.address();
+    let other = thread::spawn({
+        let engine = engine.clone();
+        move || drop(engine.notify(&to, Notice::new(7_u64)).unwrap())
+    });
+    assert_eq!(rx.recv(), Err(RecvError::Notice));
+    let Ok(Event::Notice(number, notice)) = rx.recv_event() else { panic!("no notice") };
+    assert_eq!((number, notice.get()), (Seq::new(1), Some(&7_u64)));
+    other.join().unwrap();
+}
+
+/// Messages before it and after it; the receiver takes up its overflow list while somebody else passes.
+fn a_notice_keeps_its_place_at_a_full_inbox() {
+    let engine = by_hand();
+    let mut rx = engine.options().capacity(4).inbox(1).receiver().unwrap();
+    let mut tx = engine.sender(&rx.address()).unwrap();
+    tx.send(1).unwrap();
+    engine.pass();
+    let first = engine.notify(&rx.address(), Notice::new(2_u64)).unwrap();
+    let second = engine.notify(&rx.address(), Notice::new(3_u64)).unwrap();
+    tx.send(4).unwrap();
+    let other = thread::spawn({
+        let engine = engine.clone();
+        move || {
+            engine.pass();
+            engine.pass();
+        }
+    });
+    let mut told = Vec::new();
+    let mut look = |rx: &mut mainspring::Receiver<u64>| match rx.try_recv_event() {
+        Ok(Event::Message(number, value)) => told.push((number.get(), value)),
+        Ok(Event::Notice(number, notice)) => told.push((number.get(), *notice.get().unwrap())),
+        _ => {}
+    };
+    look(&mut rx);
+    look(&mut rx);
+    if first.seq().is_some() && second.seq().is_some() {
+        reach("past the inbox");
+    }
+    other.join().unwrap();
+    for _ in 0..4 {
+        look(&mut rx);
+        engine.run_until_idle();
+    }
+    assert_eq!(told, [(1, 1), (2, 2), (3, 3), (4, 4)]);
 }

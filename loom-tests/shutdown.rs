@@ -237,7 +237,7 @@ fn who_closes_hears_of_a_receiver_that_has_all() {
     engine.pass();
     let receiver = thread::spawn(move || {
         assert_eq!(rx.recv().unwrap().1, 0);
-        assert_eq!(rx.recv(), Err(RecvError));
+        assert_eq!(rx.recv(), Err(RecvError::Closed));
     });
     assert!(engine.close(LONG).is_clean());
     receiver.join().unwrap();

@@ -174,7 +174,7 @@ fn go_on<F: Future + Unpin>(mut future: F, bed: &Arc<Bed>) -> F::Output {
     }
 }
 
-fn block_on<F: Future + Unpin>(future: F) -> F::Output {
+pub fn block_on<F: Future + Unpin>(future: F) -> F::Output {
     go_on(future, &Bed::new())
 }
 

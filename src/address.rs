@@ -13,10 +13,11 @@ use slab::Slab;
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::Shared;
-use crate::error::AddressError;
+use crate::error::{AddressError, NotifyError};
 use crate::given::Forwarded;
 use crate::inbox::{Inbox, LANES_MAX, Rest};
 use crate::lane::Counts;
+use crate::notice::{LETTER, Letter, Letterbox, Notice};
 use crate::order::OrderRing;
 use crate::progress::Tracker;
 use crate::ring::{Lane, Producer};
@@ -133,6 +134,7 @@ struct Table<T> {
     /// What it took is counted as not received.
     counted: bool,
     lanes: Slab<Inlet<T>>,
+    letters: Slab<Arc<Letter>>,
     /// What lanes had received that are not here any more,
     past: u64,
     /// and how often they had to wait.
@@ -147,6 +149,7 @@ impl<T: Send + 'static> Port<T> {
             gone: false,
             counted: false,
             lanes: Slab::new(),
+            letters: Slab::new(),
             past: 0,
             past_stalls: 0,
             tracker: None,
@@ -213,6 +216,41 @@ impl<T: Send + 'static> Port<T> {
         self.lanes.lock().lanes[key as usize].clone()
     }
 
+    /// A letter to this receiver, which stands in its table until the receiver takes it, or it is withdrawn.
+    pub(crate) fn write_letter(
+        self: &Arc<Self>,
+        notice: Notice,
+    ) -> Result<Arc<Letter>, NotifyError> {
+        let mut table = self.lanes.lock();
+        let reason = if table.gone || self.inbox.is_closed() {
+            AddressError::Closed
+        } else if table.letters.len() >= LANES_MAX {
+            AddressError::TooMany
+        } else {
+            let entry = table.letters.vacant_entry();
+            let key = u32::try_from(entry.key()).expect("fewer keys than LANES_MAX") | LETTER;
+            let letter = Arc::new(Letter::new(self.inbox.clone(), key, notice, self.clone()));
+            entry.insert(letter.clone());
+            return Ok(letter);
+        };
+        Err(NotifyError { notice, reason })
+    }
+
+    /// The letter that an entry names.
+    pub(crate) fn letter(&self, key: u32) -> Arc<Letter> {
+        self.lanes.lock().letters[(key & !LETTER) as usize].clone()
+    }
+
+    /// Where the dispatcher has noted what stands in the overflow list under this key.
+    pub(crate) fn look_at_rest<R>(&self, key: u32, look: impl FnOnce(&Rest) -> R) -> R {
+        if key & LETTER != 0 { look(&self.letter(key).rest) } else { look(self.inlet(key).rest()) }
+    }
+
+    /// The receiver has left: the letters that it has not taken, to be dropped where no lock is held.
+    pub(crate) fn take_letters(&self) -> Vec<Arc<Letter>> {
+        self.lanes.lock().letters.drain().collect()
+    }
+
     /// The receiver leaves: no lane joins any more, and these are all there are.
     pub(crate) fn leave(&self) -> Vec<Inlet<T>> {
         let mut table = self.lanes.lock();
@@ -247,6 +285,14 @@ impl<T: Send + 'static> Port<T> {
     /// Published messages that nobody has read.
     pub(crate) fn depth(&self) -> u64 {
         self.lanes.lock().lanes.iter().map(|(_, inlet)| inlet.counts().depth()).sum()
+    }
+}
+
+impl<T: Send + 'static> Letterbox for Port<T> {
+    fn withdraw_letter(&self, key: u32) {
+        let letter = self.lanes.lock().letters.try_remove((key & !LETTER) as usize);
+        // Only now, outside the lock: it may be the last owner.
+        drop(letter);
     }
 }
 

@@ -14,7 +14,8 @@
 //! for one or the other: so nothing that counts can slip in between the look that finds everything received, and the
 //! end. Each author publishes once more at most, so there is an end to the looks. The report is made when every author
 //! is told CLOSED, and before any receiver, which would leave, and take with it what was published after the last pass.
-//! So nothing is lost without a word.
+//! So nothing is lost without a word. Marks that were submitted until then get their numbers first: an answer to what
+//! was received counts as sent, too.
 //!
 //! *Who waits for the drain* is told when a receiver goes to sleep or leaves. One that never asks for more when it has
 //! the last message tells nobody, so this looks again every few milliseconds, too: to tell at each message would cost

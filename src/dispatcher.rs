@@ -266,11 +266,11 @@ impl Core {
         self.scan.listen(&self.board.ready);
         if self.board.topology.generation() != self.generation {
             self.apply_changes();
-            if std::mem::take(&mut self.members_joined) {
-                // Pairs with the light barrier of each author: what it has published is found below, or it sees the
-                // WANT that a newcomer relies on.
-                heavy!("pass.member.heavy");
-            }
+        }
+        if std::mem::take(&mut self.members_joined) {
+            // Pairs with the light barrier of each author: what it has published is found below, or it sees the WANT
+            // that a newcomer relies on.
+            heavy!("pass.member.heavy");
         }
         self.collect_waiting();
         self.scan.look(&mut self.sources, &mut self.work, self.passes);

@@ -282,9 +282,15 @@ impl Shared {
         }
     }
 
+    /// Since the beginning of the timestamps, if they are on.
+    #[inline]
+    fn time(&self) -> u64 {
+        self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64)
+    }
+
     /// One pass.
     fn pass(&self, held: &mut Held<'_, Core>, listens: bool) -> Effects {
-        let at = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
+        let at = self.time();
         self.guarded(held, |held| if listens { held.pass_and_listen(at) } else { held.pass(at) })
     }
 
@@ -426,7 +432,11 @@ impl Shared {
                 let over = over();
                 let tell = if over.is_some() { LaneState::refuse } else { LaneState::go_on };
                 held.authors().for_each(tell);
-                over.map(&report)
+                let over = over?;
+                // What was submitted before the last message was received is seen here. Those that come later never
+                // get a number.
+                held.stamp_last_marks(self.time());
+                Some(report(over))
             });
             if let Some(report) = report {
                 self.poison_held(&mut held, End::Closed);

@@ -13,12 +13,14 @@ use crate::closing::{self, Closing};
 use crate::cut::Cut;
 use crate::dispatcher::{Heat, Numbering};
 use crate::drive::{Drive, Handle, Shared};
-use crate::error::{AddressError, BuildError, CutError};
+use crate::error::{AddressError, BuildError, CutError, NotifyError};
 use crate::group::Group;
 use crate::inbox::ENTRIES_MAX;
-use crate::marker::Marker;
+use crate::marker::{Marker, Ticket};
+use crate::notice::Notice;
 use crate::outbox::Outbox;
 use crate::receiver::Receiver;
+use crate::reply::{self, Answer, Reply};
 use crate::ring::CAPACITY_MAX;
 use crate::sender::Sender;
 use crate::slot::Slot;
@@ -135,6 +137,19 @@ impl Engine {
         Clock { shared: self.shared.clone() }
     }
 
+    /// Gives a receiver a notice: see [`Marker::notify`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn notify<T: Send + 'static>(
+        &self,
+        to: &Address<T>,
+        notice: Notice,
+    ) -> Result<Ticket, NotifyError> {
+        self.marker().notify(to, notice)
+    }
+
     /// Puts events on the clock that are no messages.
     pub fn marker(&self) -> Marker {
         Marker::new(self.shared.clone())
@@ -163,6 +178,12 @@ impl Engine {
     pub fn cut_at_least(&self, seq: Seq) -> Result<Cut, CutError> {
         self.clock().wait_for(seq).map_err(|_| CutError::Closed)?;
         self.cut()
+    }
+
+    /// The two ends of one answer: who is asked sends it by the one, who asks waits for it at the other. Nobody joins,
+    /// and the answer has a number. For one value, once; what comes more often is for a [channel](Self::channel).
+    pub fn reply<R: Send + 'static>(&self) -> (Reply<R>, Answer<R>) {
+        reply::pair(&self.shared)
     }
 
     /// How full everything is, how often what has happened, and who holds whom back. Takes short locks, and looks at

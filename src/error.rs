@@ -1,5 +1,19 @@
 //! One error type for each operation. What could not be sent comes back.
 
+/// `Display` and `Error` of those that hold no value.
+macro_rules! plain_errors {
+    ($($name:ident { $($pattern:pat => $text:expr),+ $(,)? })+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $($pattern => write!(f, "{}", $text)),+ }
+            }
+        }
+
+        impl Error for $name {}
+    )+};
+}
+
+mod answer;
 mod forward;
 #[cfg(feature = "serde")]
 mod plain;
@@ -8,6 +22,9 @@ mod publish;
 use std::error::Error;
 use std::fmt;
 
+use crate::notice::Notice;
+
+pub use answer::{AnswerError, AnswerTimeoutError, TryAnswerError};
 pub use forward::{
     AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError,
 };
@@ -272,13 +289,19 @@ pub enum BuildError {
     NoThread,
 }
 
-/// Closed: all that was sent has been received, and no source is left. Or the engine was closed
-/// ([`Engine::close`](crate::Engine::close)), or a pass has panicked, which would be a bug of the engine: then
-/// nothing is handed out any more.
+/// Why nothing was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "plain::Closed", into = "plain::Closed"))]
-pub struct RecvError;
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum RecvError {
+    /// All that was sent has been received, and no source is left. Or the engine was closed
+    /// ([`Engine::close`](crate::Engine::close)), or a pass has panicked, which would be a bug of the engine: then
+    /// nothing is handed out any more.
+    Closed,
+    /// A [`Notice`] comes next, which is no message: take it by
+    /// [`recv_event`](crate::Receiver::recv_event), and go on.
+    Notice,
+}
 
 /// Why nothing was received without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -289,6 +312,8 @@ pub enum TryRecvError {
     Empty,
     /// All that was sent has been received, and no source is left.
     Closed,
+    /// A [`Notice`] comes next: take it as an event, and go on.
+    Notice,
 }
 
 /// Why nothing was received in time.
@@ -300,7 +325,36 @@ pub enum RecvTimeoutError {
     Timeout,
     /// All that was sent has been received, and no source is left.
     Closed,
+    /// A [`Notice`] comes next: take it as an event, and go on.
+    Notice,
 }
+
+impl RecvTimeoutError {
+    /// The same of a wait that had no limit.
+    pub(crate) fn without_limit(self) -> RecvError {
+        match self {
+            Self::Timeout | Self::Closed => RecvError::Closed,
+            Self::Notice => RecvError::Notice,
+        }
+    }
+}
+
+/// A notice that could not be given, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifyError {
+    /// What was to be given.
+    pub notice: Notice,
+    /// Why it was not.
+    pub reason: AddressError,
+}
+
+impl fmt::Display for NotifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "notifying failed: {}", self.reason)
+    }
+}
+
+impl Error for NotifyError {}
 
 /// Why there is no number to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -343,27 +397,21 @@ pub enum BehindError {
 }
 
 impl From<RecvError> for TryRecvError {
-    fn from(RecvError: RecvError) -> Self {
-        Self::Closed
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Closed => Self::Closed,
+            RecvError::Notice => Self::Notice,
+        }
     }
 }
 
 impl From<RecvError> for RecvTimeoutError {
-    fn from(RecvError: RecvError) -> Self {
-        Self::Closed
-    }
-}
-
-macro_rules! plain_errors {
-    ($($name:ident { $($pattern:pat => $text:expr),+ $(,)? })+) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self { $($pattern => write!(f, "{}", $text)),+ }
-            }
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Closed => Self::Closed,
+            RecvError::Notice => Self::Notice,
         }
-
-        impl Error for $name {}
-    )+};
+    }
 }
 
 plain_errors! {
@@ -384,14 +432,19 @@ plain_errors! {
         Self::Itself => "a receiver cannot be behind itself",
         Self::Foreign => "the progress is that of another engine",
     }
-    RecvError { Self => "receiving failed: closed" }
+    RecvError {
+        Self::Closed => "receiving failed: closed",
+        Self::Notice => "receiving failed: a notice comes next; take it as an event",
+    }
     TryRecvError {
         Self::Empty => "receiving failed: there is nothing",
         Self::Closed => "receiving failed: closed",
+        Self::Notice => "receiving failed: a notice comes next; take it as an event",
     }
     RecvTimeoutError {
         Self::Timeout => "receiving failed: there was nothing in time",
         Self::Closed => "receiving failed: closed",
+        Self::Notice => "receiving failed: a notice comes next; take it as an event",
     }
     StampedError {
         Self::NothingSent => "nothing was sent by this handle",

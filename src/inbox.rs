@@ -46,14 +46,16 @@ use crate::sync::{Arc, Mutex, Ordering::Relaxed};
 /// The largest number of entries of an inbox.
 pub(crate) const ENTRIES_MAX: usize = 1 << 31;
 
-/// The largest number of lanes that a receiver can have at once: what an entry can name.
-pub(crate) const LANES_MAX: usize = 1 << 29;
+/// The largest number of lanes that a receiver can have at once.
+pub(crate) const LANES_MAX: usize = 1 << 28;
+/// Keys that an entry can name: of lanes, and of letters ([`notice`](crate::notice)).
+const KEYS: u64 = 1 << 29;
 
 const LAP: u64 = 1 << 63;
 const LAST: u64 = 1 << 62;
 const MASKED: u64 = 1 << 61;
 const LANE_SHIFT: u32 = 32;
-const LANE_MASK: u64 = (LANES_MAX as u64 - 1) << LANE_SHIFT;
+const LANE_MASK: u64 = (KEYS - 1) << LANE_SHIFT;
 const LEN_MASK: u64 = u32::MAX as u64;
 
 /// In `overflow`: what found no room is in `spilled`.

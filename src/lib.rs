@@ -42,7 +42,7 @@
 //!
 //! # What is promised
 //!
-//! - **O1, dense**: every message that is numbered gets the next number; no gap, no duplicate.
+//! - **O1, dense**: every message or other event that is numbered gets the next number; no gap, no duplicate.
 //! - **O2, per handle**: messages of one handle ([`Sender`], [`Broadcaster`], [`Outbox`]) are numbered in the order
 //!   sent, whatever their targets.
 //! - **O3, causal**: what is sent after receiving an event, or after reading the clock at t, has a higher number.
@@ -107,9 +107,9 @@
 //!
 //! What waits has a form for tasks: [`Sender::send_async`], [`Receiver::recv_async`],
 //! [`Receiver::recv_event_async`], [`Receiver::recv_batch_async`], [`Clock::reached`], [`Progress::reached`];
-//! receivers and merges are streams. No runtime is named, and none is needed. Threads and tasks mix: a lane does
-//! not know who writes it, nor who reads. A future that is dropped has taken nothing, and leaves nobody asleep; one
-//! that sends gives its value back.
+//! receivers and merges are streams, a [`Ticket`] and an [`Answer`] futures. No runtime is named, and none is needed.
+//! Threads and tasks mix: a lane does not know who writes it, nor who reads. A future that is dropped has taken
+//! nothing, and leaves nobody asleep; one that sends gives its value back.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -130,6 +130,12 @@
 //!
 //! What each drive costs whom, what a poll costs, what blocks, and how to choose capacities and to shut down, is on a
 //! page of its own: [`embedding`].
+//!
+//! # Questions and answers
+//!
+//! [`Engine::reply`] makes the two ends of one answer: a [`Reply`] travels in the request, an [`Answer`] waits, as a
+//! thread or as a task. Nobody joins, and the answer has a number: whoever has it knows what it was made from, and what
+//! comes after it.
 //!
 //! # The end
 //!
@@ -154,6 +160,12 @@
 //! A [`Follower`] delivers in an order that is given elsewhere: threads that receive from an engine forward what they
 //! make of it, with the numbers it has, and say how far they have come; receivers further down get all of it in the one
 //! order again, and read a clock that means the same. Followers can follow followers.
+//!
+//! # Your own events
+//!
+//! What is no message can have a number, too. A [`Marker`] submits marks; [gates](Marker::gate) are marks that wait for
+//! the end of others; a [`Notice`] is told to one receiver, in its place among the messages, and never waits. What
+//! hangs on a number is a [continuation](Marker::submit_then). The page [`own_events`] tells which of them is for what.
 //!
 //! # States
 //!
@@ -221,6 +233,7 @@ mod lane;
 #[expect(unsafe_code, reason = "states that readers walk over while they are put in and taken out")]
 mod latest;
 mod mark;
+mod notice;
 mod order;
 mod park;
 mod pins;
@@ -252,6 +265,7 @@ mod merge;
 mod outbox;
 mod progress;
 mod receiver;
+mod reply;
 mod sender;
 mod shared_sender;
 mod slot;
@@ -259,6 +273,7 @@ mod stats;
 
 pub mod embedding;
 pub mod from_clocked_dispatch;
+pub mod own_events;
 
 pub use address::Address;
 pub use author::{Sending, Stamping};
@@ -269,11 +284,12 @@ pub use cut::Cut;
 pub use drive::{Drive, Driver, Hook, Idle};
 pub use engine::{Builder, Clock, Engine, Options, Reading};
 pub use error::{
-    AddressError, BehindError, BuildError, Reason, RecvError, RecvTimeoutError, SendBatchError,
-    SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError, WaitError,
-    WaitTimeoutError,
+    AddressError, BehindError, BuildError, NotifyError, Reason, RecvError, RecvTimeoutError,
+    SendBatchError, SendError, SendTimeoutError, StampedError, TryRecvError, TrySendError,
+    WaitError, WaitTimeoutError,
 };
 pub use error::{AdvanceError, ForwardError, ForwardReason, ForwardTimeoutError, TryForwardError};
+pub use error::{AnswerError, AnswerTimeoutError, TryAnswerError};
 pub use error::{CutError, PublicationError, PublishError, PublishReason};
 pub use follower::{Follower, FollowerBuilder, FollowerGroup, FollowerOptions};
 pub use forwarder::Forwarder;
@@ -281,9 +297,11 @@ pub use group::Group;
 pub use latest::Snapshot;
 pub use marker::{Marker, Prepared, Source, Ticket};
 pub use merge::{Merge, MergeError};
+pub use notice::Notice;
 pub use outbox::{GroupTarget, Outbox, Target};
 pub use progress::Progress;
 pub use receiver::{Event, Messages, Receiver, Ref};
+pub use reply::{Answer, Reply};
 pub use sender::Sender;
 pub use shared_sender::{SharedSender, SharedSending};
 pub use slot::{Latest, Part, Publication, Publisher, Slot, publish_all};

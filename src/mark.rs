@@ -18,7 +18,8 @@
 //! taken the mark before.
 //!
 //! *Who waits* leaves a parker under the mark's lock and looks again; whoever has numbered it takes the parker under
-//! the same lock. One of them comes second, and sees what the other has done. So neither side needs a barrier.
+//! the same lock. One of them comes second, and sees what the other has done. So neither side needs a barrier. Two can
+//! wait at once, each in a place of its own ([`TICKET`], [`ANSWER`]).
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::clock::Seq;
 use crate::error::WaitError;
 use crate::lane::LaneState;
+use crate::notice::Letter;
 use crate::order::OrderRing;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicBool, AtomicU64};
@@ -36,6 +38,11 @@ use crate::watch::Watch;
 pub(crate) const NEXT: usize = 0;
 /// The link of the list of those that a pass is done with.
 pub(crate) const DONE: usize = 1;
+
+/// The place of whoever has submitted it, among its sleepers.
+pub(crate) const TICKET: usize = 0;
+/// The place of whoever waits for the answer that hangs on it.
+pub(crate) const ANSWER: usize = 1;
 
 /// In `number`: none yet,
 const PENDING: u64 = 0;
@@ -76,13 +83,20 @@ impl Origin {
 pub(crate) struct Mark {
     number: AtomicU64,
     links: [Mutex<Option<Arc<Self>>>; 2],
-    sleeper: Mutex<Option<Arc<Parker>>>,
+    sleepers: Mutex<[Option<Arc<Parker>>; 2]>,
     errand: Mutex<Option<Errand>>,
     place: Mutex<Place>,
-    /// Those who wait for what it makes true.
-    watches: Vec<Arc<Watch>>,
     /// Of an outbox's mark: it comes after so many of its messages. Written before it is submitted.
     position: AtomicU64,
+    brings: Brings,
+}
+
+/// What a mark brings to others. Not in its place, so that it is not dropped by the dispatcher.
+enum Brings {
+    Nothing,
+    Notice(Arc<Letter>),
+    /// To those who wait for what it makes true.
+    States(Vec<Arc<Watch>>),
 }
 
 /// What a mark comes after, beside what it comes before by being submitted.
@@ -95,27 +109,34 @@ pub(crate) enum Place {
     Gate(Vec<Origin>),
     /// What this outbox had sent.
     Outbox(Arc<OrderRing>),
+    /// Nothing; and it is for a receiver: its number is the letter's.
+    Letter,
 }
 
 impl Mark {
     pub(crate) fn new(errand: Option<Errand>, place: Place) -> Arc<Self> {
-        Self::with(errand, place, Vec::new())
+        Self::with(errand, place, Brings::Nothing)
+    }
+
+    /// The mark of a notice.
+    pub(crate) fn of_letter(letter: Arc<Letter>) -> Arc<Self> {
+        Self::with(None, Place::Letter, Brings::Notice(letter))
     }
 
     /// One that makes states visible. Who watches for them is woken.
     pub(crate) fn of_states(watches: Vec<Arc<Watch>>) -> Arc<Self> {
-        Self::with(None, Place::Next, watches)
+        Self::with(None, Place::Next, Brings::States(watches))
     }
 
-    fn with(errand: Option<Errand>, place: Place, watches: Vec<Arc<Watch>>) -> Arc<Self> {
+    fn with(errand: Option<Errand>, place: Place, brings: Brings) -> Arc<Self> {
         Arc::new(Self {
             number: AtomicU64::new(PENDING),
             links: [Mutex::new(None), Mutex::new(None)],
-            sleeper: Mutex::new(None),
+            sleepers: Mutex::default(),
             errand: Mutex::new(errand),
             place: Mutex::new(place),
-            watches,
             position: AtomicU64::new(0),
+            brings,
         })
     }
 
@@ -130,6 +151,17 @@ impl Mark {
             self.position.store(position, Relaxed);
         }
         is_plain
+    }
+
+    pub(crate) fn letter(&self) -> Option<&Arc<Letter>> {
+        if let Brings::Notice(letter) = &self.brings { Some(letter) } else { None }
+    }
+
+    /// It was never submitted, or got no number: what it holds at others is given up.
+    pub(crate) fn give_up(&self) {
+        if let Some(letter) = self.letter() {
+            letter.withdraw();
+        }
     }
 
     /// After how many messages of its outbox it comes.
@@ -148,7 +180,8 @@ impl Mark {
         }
     }
 
-    /// Its number, or none ever. By the dispatcher, before the clock that covers it. False if it was taken back.
+    /// Its number, or none ever. By the dispatcher, before the clock that covers it; or by whoever has it and will not
+    /// submit it. False if it was taken back.
     pub(crate) fn settle(&self, number: Option<u64>) -> bool {
         let number = number.unwrap_or(CLOSED);
         // Release: pairs with `outcome`. Relaxed failing: nothing is done.
@@ -178,23 +211,21 @@ impl Mark {
 
     /// Whether it makes states of several slots visible.
     pub(crate) fn is_of_several(&self) -> bool {
-        self.watches.len() > 1
+        matches!(&self.brings, Brings::States(watches) if watches.len() > 1)
     }
 
     /// The caller is about to sleep until it is settled; to be followed by a look.
-    pub(crate) fn sleep_at(&self, parker: &Arc<Parker>) {
-        let before = self.sleeper.lock().replace(parker.clone());
+    pub(crate) fn sleep_at(&self, place: usize, parker: &Arc<Parker>) {
+        let before = self.sleepers.lock()[place].replace(parker.clone());
         drop(before);
     }
 
     /// Wakes whoever sleeps for it; true if there is a thread among them. To be called once it is settled.
     pub(crate) fn wake(&self) -> bool {
-        let sleeper = self.sleeper.lock().take();
-        let mut woke = sleeper.is_some_and(|parker| parker.wake());
-        for watch in &self.watches {
-            woke |= watch.wake();
-        }
-        woke
+        let sleepers = std::mem::take(&mut *self.sleepers.lock());
+        let watches: &[_] = if let Brings::States(watches) = &self.brings { watches } else { &[] };
+        let woke = sleepers.into_iter().flatten().fold(false, |woke, parker| parker.wake() | woke);
+        watches.iter().fold(woke, |woke, watch| watch.wake() | woke)
     }
 
     pub(crate) fn has_errand(&self) -> bool {
@@ -361,8 +392,8 @@ impl Errands {
     /// those that panic.
     pub(crate) fn run(&self, report: impl Fn(Box<dyn Any + Send>)) -> bool {
         loop {
-            // AcqRel: whoever is at it finds what we have added when it looks again, and we what it had left.
-            if self.busy.swap(true, ord!("errands.take", AcqRel)) {
+            // Release: pairs with the swap below: whoever is at it finds what we have added when it looks again.
+            if self.busy.swap(true, ord!("errands.take", Release)) {
                 return false;
             }
             for _ in 0..ERRANDS_MAX {
@@ -374,8 +405,8 @@ impl Errands {
                 drop(mark);
             }
             let more = self.are_waiting();
-            // AcqRel: see above. By swap, so that it comes after or before that of whoever has added one.
-            self.busy.swap(false, ord!("errands.release", AcqRel));
+            // Acquire: see above. By swap, so that it comes after or before that of whoever has added one.
+            self.busy.swap(false, ord!("errands.release", Acquire));
             if more {
                 return true;
             }

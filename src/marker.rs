@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use crate::address::Address;
 use crate::clock::Seq;
 use crate::drive::{Doze, For, Shared, Unfinished, look_at};
-use crate::error::{AddressError, WaitError, WaitTimeoutError};
-use crate::mark::{Errand, Mark, Origin, Place, Withdrawal};
+use crate::error::{AddressError, NotifyError, WaitError, WaitTimeoutError};
+use crate::mark::{Errand, Mark, Origin, Place, TICKET, Withdrawal};
+use crate::notice::Notice;
 use crate::order::OrderRing;
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
@@ -63,6 +65,7 @@ pub struct Source {
 pub struct Prepared {
     shared: Arc<Shared>,
     mark: Arc<Mark>,
+    is_fired: bool,
 }
 
 /// A mark that was submitted: to look for its number, or to wait for it as a thread or as a task. It may be dropped at
@@ -186,6 +189,54 @@ impl Marker {
         Ok(self.make(None, self.gate_of(sources)?))
     }
 
+    /// Gives a receiver a [`Notice`]: an event that is no message, which it is told in order with its messages, by
+    /// [`recv_event`](crate::Receiver::recv_event) as [`Event::Notice`](crate::Event::Notice). Never waits, and is
+    /// never lost, also where an inbox is full: there it comes after what was handed out before, and before everything
+    /// else. It needs no lane, so it does not keep its receiver open; and it has a number of its own, which the ticket
+    /// tells, or that there is none, because the receiver had gone or closed.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Event, Notice, RecvError};
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// tx.send_stamped("before")?;
+    /// let told = engine.marker().notify(&rx.address(), Notice::new(7_u32))?.wait()?;
+    /// assert_eq!(rx.recv()?.1, "before");
+    /// assert_eq!(rx.recv(), Err(RecvError::Notice)); // nothing is passed over
+    /// let Event::Notice(seq, notice) = rx.recv_event()? else { panic!("no notice") };
+    /// assert_eq!((seq, notice.get()), (told, Some(&7_u32)));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the receiver has gone or closed, or is another engine's; the notice comes back.
+    pub fn notify<T: Send + 'static>(
+        &self,
+        to: &Address<T>,
+        notice: Notice,
+    ) -> Result<Ticket, NotifyError> {
+        Ok(self.prepare_notice(to, notice)?.fire())
+    }
+
+    /// A notice to be given later: see [`notify`](Self::notify).
+    ///
+    /// # Errors
+    ///
+    /// As [`notify`](Self::notify).
+    pub fn prepare_notice<T: Send + 'static>(
+        &self,
+        to: &Address<T>,
+        notice: Notice,
+    ) -> Result<Prepared, NotifyError> {
+        if !Arc::ptr_eq(&self.shared, &to.shared) {
+            return Err(NotifyError { notice, reason: AddressError::Foreign });
+        }
+        let mark = Mark::of_letter(to.port.write_letter(notice)?);
+        Ok(self.prepared(mark))
+    }
+
     fn gate_of(&self, sources: &[Source]) -> Result<Place, AddressError> {
         let origin = |source: &Source| {
             let is_ours = Arc::ptr_eq(&source.shared, &self.shared);
@@ -195,7 +246,11 @@ impl Marker {
     }
 
     fn make(&self, errand: Option<Errand>, place: Place) -> Prepared {
-        Prepared { shared: self.shared.clone(), mark: Mark::new(errand, place) }
+        self.prepared(Mark::new(errand, place))
+    }
+
+    fn prepared(&self, mark: Arc<Mark>) -> Prepared {
+        Prepared { shared: self.shared.clone(), mark, is_fired: false }
     }
 }
 
@@ -213,10 +268,10 @@ impl Source {
 
 impl Prepared {
     /// Submits it.
-    pub fn fire(self) -> Ticket {
-        let Self { shared, mark } = self;
-        shared.submit(&mark);
-        Ticket::new(shared, mark)
+    pub fn fire(mut self) -> Ticket {
+        self.is_fired = true;
+        self.shared.submit(&self.mark);
+        Ticket::new(self.shared.clone(), self.mark.clone())
     }
 
     /// The same, as the next of what an outbox has sent so far. It comes back if it is a gate, or another engine's.
@@ -234,7 +289,16 @@ impl Prepared {
     }
 }
 
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if !self.is_fired {
+            self.mark.give_up();
+        }
+    }
+}
+
 impl Ticket {
+    /// Of a mark that was submitted.
     pub(crate) fn new(shared: Arc<Shared>, mark: Arc<Mark>) -> Self {
         Self { shared, mark, sleeper: None }
     }
@@ -246,7 +310,12 @@ impl Ticket {
 
     /// The mark's number, if it has one. Runs no pass.
     pub fn seq(&self) -> Option<Seq> {
-        self.mark.outcome()?.ok()
+        self.outcome()?.ok()
+    }
+
+    /// What has become of the mark: its number, or that it never gets one; none yet. Runs no pass.
+    pub fn outcome(&self) -> Option<Result<Seq, WaitError>> {
+        self.mark.outcome()
     }
 
     /// Waits for the mark's number. Whoever learns of the return sends later, and the clock has come to it, or is about
@@ -284,8 +353,8 @@ impl Future for Ticket {
             return Poll::Ready(outcome);
         }
         let Sleeper { doze, parker } = sleeper.get_or_insert_default();
-        let found =
-            ready!(shared.poll(doze, parker, cx, For::Mark, |step| look_at(mark, parker, step)));
+        let look = |step| look_at(mark, TICKET, parker, step);
+        let found = ready!(shared.poll(doze, parker, cx, For::Mark, look));
         Poll::Ready(found.unwrap_or(Err(WaitError)))
     }
 }

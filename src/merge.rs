@@ -20,7 +20,7 @@ use crate::receiver::{Event, Receiver};
 use crate::sync::Arc;
 use crate::turns::Turns;
 pub use error::MergeError;
-use lineup::{Lineup, Sight};
+use lineup::{Lineup, News, Sight};
 
 /// Several receivers of one engine, read as one stream of `M` in the order of their numbers. Made by
 /// [`Receiver::map`], [`Receiver::merge`] or [`Merge::new`].
@@ -170,10 +170,10 @@ impl<M: 'static> Merge<M> {
     ///
     /// # Errors
     ///
-    /// When all receivers have closed.
+    /// When all receivers have closed, or a [notice](crate::Notice) comes next.
     pub fn recv(&mut self) -> Result<(Seq, M), RecvError> {
         loop {
-            self.go_on(None).map_err(|_| RecvError)?;
+            self.go_on(None).map_err(RecvTimeoutError::without_limit)?;
             if let Some(message) = self.take() {
                 return Ok(message);
             }
@@ -184,7 +184,7 @@ impl<M: 'static> Merge<M> {
     ///
     /// # Errors
     ///
-    /// When there is none, or all receivers have closed.
+    /// When there is none, or all receivers have closed, or a [notice](crate::Notice) comes next.
     pub fn try_recv(&mut self) -> Result<(Seq, M), TryRecvError> {
         loop {
             self.try_go_on()?;
@@ -198,7 +198,7 @@ impl<M: 'static> Merge<M> {
     ///
     /// # Errors
     ///
-    /// When there was none in time, or all receivers have closed.
+    /// When there was none in time, or all receivers have closed, or a [notice](crate::Notice) comes next.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<(Seq, M), RecvTimeoutError> {
         let deadline = Deadline::after(timeout);
         loop {
@@ -213,7 +213,7 @@ impl<M: 'static> Merge<M> {
     ///
     /// # Errors
     ///
-    /// When all receivers have closed.
+    /// When all receivers have closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///
@@ -225,7 +225,7 @@ impl<M: 'static> Merge<M> {
     ) -> Result<usize, RecvError> {
         let mut taken = 0;
         while max > 0 && taken == 0 {
-            self.go_on(None).map_err(|_| RecvError)?;
+            self.go_on(None).map_err(RecvTimeoutError::without_limit)?;
             taken = self.take_batch(max, &mut f);
         }
         Ok(taken)
@@ -236,7 +236,7 @@ impl<M: 'static> Merge<M> {
     ///
     /// # Errors
     ///
-    /// When there is none, or all receivers have closed.
+    /// When there is none, or all receivers have closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///
@@ -254,7 +254,7 @@ impl<M: 'static> Merge<M> {
         Ok(taken)
     }
 
-    /// The messages until all receivers close, waiting for each.
+    /// The messages until all receivers close, or a [notice](crate::Notice) comes next, waiting for each.
     pub fn messages(&mut self) -> impl Iterator<Item = (Seq, M)> + '_ {
         std::iter::from_fn(|| self.recv().ok())
     }
@@ -266,7 +266,7 @@ impl<M: 'static> Merge<M> {
     ///
     /// When all receivers have closed, after at most one last clock.
     pub fn recv_event(&mut self) -> Result<Event<M>, RecvError> {
-        self.wait_for_event(None).map_err(|_| RecvError)
+        self.wait_for_event(None).map_err(RecvTimeoutError::without_limit)
     }
 
     /// As [`recv_event`](Self::recv_event), without waiting. Runs a pass at most, and those asked for meanwhile.
@@ -311,6 +311,7 @@ impl<M: 'static> Merge<M> {
         let Some(shared) = &self.shared else { return Some(News::Closed) };
         match self.lineup.find(shared) {
             Sight::Ready => Some(News::Message),
+            Sight::Notice => Some(News::Notice),
             Sight::Nothing | Sight::Held => None,
             Sight::Closed => Some(News::Closed),
         }
@@ -320,8 +321,10 @@ impl<M: 'static> Merge<M> {
     fn for_event(&mut self) -> Option<News> {
         let Some(shared) = &self.shared else { return Some(News::Closed) };
         let sight = self.lineup.find(shared);
-        if sight == Sight::Ready {
-            return Some(News::Message);
+        match sight {
+            Sight::Ready => return Some(News::Message),
+            Sight::Notice => return Some(News::Notice),
+            _ => {}
         }
         let clock = self.lineup.clock();
         if !self.ended && clock > self.told && self.lineup.has_joined_before(clock) {
@@ -334,6 +337,7 @@ impl<M: 'static> Merge<M> {
     fn try_go_on(&mut self) -> Result<(), TryRecvError> {
         match self.look_twice(Self::for_message)? {
             News::Closed => Err(TryRecvError::Closed),
+            News::Notice => Err(TryRecvError::Notice),
             _ => Ok(()),
         }
     }
@@ -353,7 +357,11 @@ impl<M: 'static> Merge<M> {
             Some(news) => news,
             None => self.wait(self.kind_of_wait(), deadline, Self::for_message)?,
         };
-        if news == News::Closed { Err(RecvTimeoutError::Closed) } else { Ok(()) }
+        match news {
+            News::Closed => Err(RecvTimeoutError::Closed),
+            News::Notice => Err(RecvTimeoutError::Notice),
+            _ => Ok(()),
+        }
     }
 
     fn wait_for_event(&mut self, deadline: Option<Deadline>) -> Result<Event<M>, RecvTimeoutError> {
@@ -432,6 +440,11 @@ impl<M: 'static> Merge<M> {
                 let (seq, message) = self.take()?;
                 Some(Some(Event::Message(seq, message)))
             }
+            News::Notice => {
+                let (seq, notice) = self.lineup.take_notice()?;
+                self.told = self.told.max(seq);
+                Some(Some(Event::Notice(seq, notice)))
+            }
             News::Clock(clock) => {
                 self.told = clock;
                 // The last one, if it is closed: nothing that it covers is to come.
@@ -467,14 +480,6 @@ impl<M: 'static> Merge<M> {
         }
         taken
     }
-}
-
-/// What a look has found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
-    Message,
-    Clock(Seq),
-    Closed,
 }
 
 impl<M: 'static> fmt::Debug for Merge<M> {

@@ -25,6 +25,7 @@ use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{Doze, Shared, Unfinished};
 use crate::error::{RecvError, RecvTimeoutError, TryRecvError};
+use crate::notice::Notice;
 use crate::park::Deadline;
 use crate::ring::{drain, go_on_with};
 use crate::stats::Census;
@@ -68,7 +69,7 @@ pub struct Receiver<T: Send + 'static> {
 ///
 /// Either one says that everything with a lower number that was meant for the receiver has been received: so a
 /// window that ends at t may be closed when anything above t is told, or `Clock(t)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -78,6 +79,9 @@ pub enum Event<T> {
     /// Everything up to this number that was meant for the receiver, it has received. Always higher than whatever
     /// it was told before; clocks between two looks are conflated.
     Clock(Seq),
+    /// A notice and its number. It cannot be serialized: it can be of any type.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    Notice(Seq, Notice),
 }
 
 impl<T: Send + 'static> Receiver<T> {
@@ -99,14 +103,14 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When it has closed.
+    /// When it has closed, or a [notice](crate::Notice) comes next.
     #[inline]
     pub fn recv(&mut self) -> Result<(Seq, T), RecvError> {
         loop {
             if let Some(message) = self.look.take_of_run() {
                 return Ok(message);
             }
-            self.go_on(None).map_err(|_| RecvError)?;
+            self.go_on(None).map_err(RecvTimeoutError::without_limit)?;
         }
     }
 
@@ -114,7 +118,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there is none, or it has closed.
+    /// When there is none, or it has closed, or a [notice](crate::Notice) comes next.
     pub fn try_recv(&mut self) -> Result<(Seq, T), TryRecvError> {
         loop {
             self.without_waiting(Look::for_run)?;
@@ -128,7 +132,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there was none in time, or it has closed.
+    /// When there was none in time, or it has closed, or a [notice](crate::Notice) comes next.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<(Seq, T), RecvTimeoutError> {
         if let Some(message) = self.look.take_of_run() {
             return Ok(message);
@@ -148,7 +152,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When it has closed.
+    /// When it has closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///
@@ -160,7 +164,7 @@ impl<T: Send + 'static> Receiver<T> {
     ) -> Result<usize, RecvError> {
         let mut taken = 0;
         while max > 0 && taken == 0 {
-            self.go_on(None).map_err(|_| RecvError)?;
+            self.go_on(None).map_err(RecvTimeoutError::without_limit)?;
             taken = self.look.take_batch(max, &mut f);
         }
         Ok(taken)
@@ -171,7 +175,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there is none, or it has closed.
+    /// When there is none, or it has closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///
@@ -189,7 +193,7 @@ impl<T: Send + 'static> Receiver<T> {
         Ok(taken)
     }
 
-    /// The messages until it closes, waiting for each.
+    /// The messages until it closes, or a [notice](crate::Notice) comes next, waiting for each.
     pub fn messages(&mut self) -> Messages<'_, T> {
         Messages { receiver: self }
     }
@@ -201,7 +205,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// When it has closed, after at most one last clock.
     pub fn recv_event(&mut self) -> Result<Event<T>, RecvError> {
-        self.wait_for_event(None).map_err(|_| RecvError)
+        self.wait_for_event(None).map_err(RecvTimeoutError::without_limit)
     }
 
     /// As [`recv_event`](Self::recv_event), without waiting. Runs a pass at most, and those asked for meanwhile.
@@ -281,6 +285,7 @@ impl<T: Send + 'static> Receiver<T> {
         match found {
             Some(Found::Something(found)) => Ok(found),
             Some(Found::Closed) => Err(TryRecvError::Closed),
+            Some(Found::Notice) => Err(TryRecvError::Notice),
             None => Err(TryRecvError::Empty),
         }
     }
@@ -316,6 +321,7 @@ fn finish<R>(found: Result<Found<R>, Unfinished>) -> Result<R, RecvTimeoutError>
     match found {
         Ok(Found::Something(found)) => Ok(found),
         Ok(Found::Closed) | Err(Unfinished::Poisoned) => Err(RecvTimeoutError::Closed),
+        Ok(Found::Notice) => Err(RecvTimeoutError::Notice),
         Err(Unfinished::Timeout) => Err(RecvTimeoutError::Timeout),
     }
 }
@@ -358,6 +364,7 @@ impl<T: Send + 'static> Drop for Receiver<T> {
             discarded += drain(lane, &mut panic);
         }
         self.shared.recount(counted, discarded);
+        drop(self.port.take_letters());
         trace::left(Who::Receiver(&self.port.label));
         go_on_with(panic);
     }

@@ -10,16 +10,12 @@ use std::thread;
 use std::time::Duration;
 
 use mainspring::{
-    BehindError, Drive, Engine, Event, Progress, Receiver, RecvTimeoutError, Sender, Seq,
-    TryRecvError, parts,
+    BehindError, Engine, Event, Progress, Receiver, RecvTimeoutError, Sender, Seq, TryRecvError,
+    parts,
 };
-use support::{to_the_end, until_kicked_since};
+use support::{by_hand, to_the_end, until_kicked_since};
 
 const SOON: Duration = Duration::from_millis(2);
-
-fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
 
 fn seq(number: u64) -> Seq {
     Seq::new(number)

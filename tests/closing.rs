@@ -154,7 +154,7 @@ fn a_receiver_never_closes_before_its_first_source() {
     out.send(target, 7).unwrap();
     assert_eq!(rx.recv().unwrap().1, 7);
     assert!(out.remove(target));
-    assert_eq!(rx.recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
 }
 
 /// Goal: closed is final, for receivers and for addresses. Method: whoever joins afterwards is
@@ -170,9 +170,9 @@ fn closed_is_final() {
     let (tx, mut rx) = engine.channel();
     let address = rx.address();
     drop(tx);
-    assert_eq!(rx.recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
     assert_refused(&engine, &mut out, &address);
-    assert_eq!(rx.recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
     assert!(rx.is_closed());
     let rx = engine.receiver::<u32>();
     let address = rx.address();
@@ -208,10 +208,10 @@ fn one_last_clock_and_then_closed_for_ever() {
         if moves_before {
             assert_eq!(rx.recv_event(), Ok(Event::Clock(Seq::new(2))));
         }
-        assert_eq!(rx.recv_event(), Err(RecvError));
+        assert_eq!(rx.recv_event(), Err(RecvError::Closed));
         for _ in 0..3 {
             elsewhere.send_stamped(0).unwrap();
-            assert_eq!(rx.recv_event(), Err(RecvError), "moves before: {moves_before}");
+            assert_eq!(rx.recv_event(), Err(RecvError::Closed), "moves before: {moves_before}");
             assert_eq!(rx.try_recv_event(), Err(TryRecvError::Closed));
             assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
             assert_eq!(rx.try_recv_batch(1, |_, _| ()), Err(TryRecvError::Closed));

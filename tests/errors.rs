@@ -13,10 +13,10 @@ use std::thread;
 use std::time::Duration;
 
 use mainspring::{
-    AddressError, BehindError, BuildError, Drive, Engine, ForwardError, ForwardReason,
-    ForwardTimeoutError, Outbox, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
-    SendTimeoutError, Sender, Seq, StampedError, Target, TryForwardError, TryRecvError,
-    TrySendError, WaitError, WaitTimeoutError,
+    AddressError, AnswerError, AnswerTimeoutError, BehindError, BuildError, Drive, Engine,
+    ForwardError, ForwardReason, ForwardTimeoutError, Outbox, Reason, RecvError, RecvTimeoutError,
+    SendBatchError, SendError, SendTimeoutError, Sender, Seq, StampedError, Target, TryAnswerError,
+    TryForwardError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
 };
 use support::{Drops, Letter, assert_whole, listen, to_the_end};
 
@@ -108,8 +108,10 @@ fn what_is_refused_comes_back() {
     let closed = || SendError { value: Plain(14), reason: Reason::Closed };
     assert!(matches!(TrySendError::from(closed()), TrySendError::Closed(Plain(14))));
     assert!(matches!(SendTimeoutError::from(closed()), SendTimeoutError::Closed(Plain(14))));
-    assert_eq!(TryRecvError::from(RecvError), TryRecvError::Closed);
-    assert_eq!(RecvTimeoutError::from(RecvError), RecvTimeoutError::Closed);
+    assert_eq!(TryRecvError::from(RecvError::Closed), TryRecvError::Closed);
+    assert_eq!(RecvTimeoutError::from(RecvError::Closed), RecvTimeoutError::Closed);
+    assert_eq!(TryAnswerError::from(AnswerError::Dropped), TryAnswerError::Dropped);
+    assert_eq!(AnswerTimeoutError::from(AnswerError::Taken), AnswerTimeoutError::Taken);
 }
 
 /// Goal: a target is good for the outbox that made it, until it is removed; the value comes back.
@@ -190,7 +192,7 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         boxed(BuildError::ZeroInbox),
         boxed(BuildError::TooLarge(7)),
         boxed(BuildError::SeqTooLarge(7)),
-        boxed(RecvError),
+        boxed(RecvError::Closed),
         boxed(TryRecvError::Empty),
         boxed(TryRecvError::Closed),
         boxed(RecvTimeoutError::Timeout),
@@ -198,6 +200,17 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         boxed(StampedError::NothingSent),
         boxed(StampedError::Closed),
         boxed(WaitError),
+        boxed(AnswerError::Dropped),
+        boxed(AnswerError::Closed),
+        boxed(AnswerError::Taken),
+        boxed(TryAnswerError::Empty),
+        boxed(TryAnswerError::Dropped),
+        boxed(TryAnswerError::Closed),
+        boxed(TryAnswerError::Taken),
+        boxed(AnswerTimeoutError::Timeout),
+        boxed(AnswerTimeoutError::Dropped),
+        boxed(AnswerTimeoutError::Closed),
+        boxed(AnswerTimeoutError::Taken),
         boxed(WaitTimeoutError::Timeout),
         boxed(WaitTimeoutError::Closed),
     ];

@@ -111,8 +111,8 @@ fn forward_with_no_senders() {
             // It closed before the clock moved, or after.
             assert!(matches!(rx_b.recv_event(), Ok(Event::Clock(_)) | Err(_)));
         }
-        assert_eq!(rx_a.recv_event(), Err(RecvError));
-        assert_eq!(rx_b.recv_event(), Err(RecvError));
+        assert_eq!(rx_a.recv_event(), Err(RecvError::Closed));
+        assert_eq!(rx_b.recv_event(), Err(RecvError::Closed));
     }
 }
 
@@ -130,7 +130,7 @@ fn the_same_numbers_to_two_receivers_end_both() {
     for rx in [&mut a, &mut b] {
         assert_eq!(rx.recv_event(), Ok(Event::Message(seq(1), "a")));
         assert_eq!(rx.recv_event(), Ok(Event::Message(seq(2), "b")));
-        assert_eq!(rx.recv_event(), Err(RecvError));
+        assert_eq!(rx.recv_event(), Err(RecvError::Closed));
     }
 }
 
@@ -147,7 +147,7 @@ fn multisend_thread_interleaving() {
             for number in 1..=6 {
                 assert_eq!(rx.recv(), Ok((seq(number), number)));
             }
-            assert_eq!(rx.recv(), Err(RecvError));
+            assert_eq!(rx.recv(), Err(RecvError::Closed));
             odd.join().unwrap();
             even.join().unwrap();
         }
@@ -474,7 +474,7 @@ fn whoever_waits_hears_of_those_who_leave() {
             assert_eq!(rx.recv_event(), Ok(Event::Message(seq(2), 2)));
             forwarding.join().unwrap();
             drop(leaving.join().unwrap());
-            assert_eq!(rx.recv(), Err(RecvError));
+            assert_eq!(rx.recv(), Err(RecvError::Closed));
         }
     });
 }

@@ -41,7 +41,7 @@ fn broadcast_dupe_termination() {
     for rx in [&mut a, &mut b] {
         assert_eq!(rx.recv_event(), Ok(Event::Message(seq(1), "a")));
         assert_eq!(rx.recv_event(), Ok(Event::Message(seq(2), "b")));
-        assert_eq!(rx.recv_event(), Err(RecvError));
+        assert_eq!(rx.recv_event(), Err(RecvError::Closed));
     }
 }
 
@@ -134,7 +134,7 @@ fn a_member_that_does_not_read_is_removed() {
         assert!(group.remove(&stuck.address()));
         forwarding.join().unwrap();
         assert_eq!(reads.recv(), Ok((seq(6), 6)));
-        assert_eq!(stuck.recv(), Err(RecvError));
+        assert_eq!(stuck.recv(), Err(RecvError::Closed));
         assert_eq!(stuck.missed(), 2);
     });
 }

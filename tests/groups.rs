@@ -93,7 +93,7 @@ fn a_full_lane_goes_on_when_the_slowest_has_read() {
                     for value in 0..10_000_u64 {
                         assert_eq!(member.recv(), Ok((Seq::new(value + 1), value)));
                     }
-                    assert_eq!(member.recv(), Err(RecvError));
+                    assert_eq!(member.recv(), Err(RecvError::Closed));
                 })
             })
             .collect();
@@ -119,7 +119,7 @@ fn a_member_that_never_reads_can_be_removed() {
         assert!(group.remove(&slowest.member));
         all.send(4).unwrap();
         assert_eq!(quick.recv(), Ok((Seq::new(5), 4)));
-        assert_eq!(stuck.recv(), Err(RecvError));
+        assert_eq!(stuck.recv(), Err(RecvError::Closed));
         assert_eq!(stuck.missed(), 4);
     });
 }

@@ -15,18 +15,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use mainspring::{Drive, Engine, Event, Idle, Marker, Seq, WaitError, WaitTimeoutError, parts};
-use support::{TILL_ASLEEP, to_the_end, until, until_kicked_since};
-
-pub(crate) fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
-
-/// One of each drive that needs no hand.
-pub(crate) fn engines() -> [Engine; 3] {
-    let thread = |idle| Engine::builder().drive(Drive::thread(idle)).build().unwrap();
-    [Engine::new(), thread(Idle::Park), thread(Idle::Yield)]
-}
+use mainspring::{Drive, Engine, Event, Marker, Seq, WaitError, WaitTimeoutError, parts};
+use support::{TILL_ASLEEP, by_hand, engines, to_the_end, until, until_kicked_since};
 
 pub(crate) fn seq(number: u64) -> Seq {
     Seq::new(number)

@@ -12,17 +12,14 @@ use std::thread;
 use std::time::Duration;
 
 use mainspring::{
-    Drive, Engine, Event, Merge, Receiver, RecvError, RecvTimeoutError, Sender, Seq, TryRecvError,
-    parts,
+    Engine, Event, Merge, Receiver, RecvError, RecvTimeoutError, Sender, Seq, TryRecvError, parts,
 };
-use support::{Drops, Letter, assert_whole, listen_by, to_the_end, until_kicked_since, write};
+use support::{
+    Drops, Letter, assert_whole, by_hand, listen_by, to_the_end, until_kicked_since, write,
+};
 
 const SOON: Duration = Duration::from_millis(2);
 const FOREVER: Duration = Duration::MAX;
-
-fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
 
 fn seq(number: u64) -> Seq {
     Seq::new(number)
@@ -129,7 +126,7 @@ fn clocks_are_told_between_messages() {
     elsewhere.send(()).unwrap();
     engine.run_until_idle();
     assert_eq!(all.try_recv_event(), Err(TryRecvError::Closed));
-    assert_eq!(all.recv_event(), Err(RecvError));
+    assert_eq!(all.recv_event(), Err(RecvError::Closed));
 }
 
 /// Goal: receivers of different engines are refused, and come back whole. Method: two, and many.
@@ -156,7 +153,7 @@ fn another_engine_is_refused_and_the_parts_come_back() {
 fn a_merge_of_nothing_is_closed() {
     let mut none = Merge::<u64>::new::<Receiver<u64>>([]).unwrap();
     assert!(none.is_closed());
-    assert_eq!(none.recv(), Err(RecvError));
+    assert_eq!(none.recv(), Err(RecvError::Closed));
     assert_eq!(none.try_recv_event(), Err(TryRecvError::Closed));
     assert_eq!(none.recv_event_timeout(FOREVER), Err(RecvTimeoutError::Closed));
     assert_eq!(none.caught_up_to(), Seq::ZERO);
@@ -227,14 +224,14 @@ fn a_sleeping_merge_hears_everything() {
         };
         assert_eq!(asleep(&mut ends), Ok(Event::Message(seq(3), 8)));
         let mut tx = Some(tx);
-        assert_eq!(asleep(&mut || drop(tx.take())), Err(RecvError));
+        assert_eq!(asleep(&mut || drop(tx.take())), Err(RecvError::Closed));
         let (_tx3, rx3) = engine.channel::<u64>();
         let mut all = Merge::from(rx3);
         let kicks = parts::kicks(&engine);
         let waits = thread::spawn(move || (all.recv(), all.recv_event()));
         until_kicked_since(&engine, kicks);
         parts::poison(&engine);
-        assert_eq!(waits.join().unwrap(), (Err(RecvError), Err(RecvError)));
+        assert_eq!(waits.join().unwrap(), (Err(RecvError::Closed), Err(RecvError::Closed)));
     });
 }
 
@@ -271,6 +268,7 @@ fn the_promises_hold_for_a_merge_under_load() {
                         Ok((seq, letter)) => letters.push((seq.get(), letter)),
                         Err(TryRecvError::Empty) => thread::yield_now(),
                         Err(TryRecvError::Closed) => break,
+                        Err(TryRecvError::Notice) => unreachable!("nobody gives notices"),
                     }
                 },
             }

@@ -18,6 +18,8 @@
 mod ends;
 #[path = "model/history.rs"]
 mod history;
+#[path = "model/marking.rs"]
+mod marking;
 #[path = "model/op.rs"]
 mod op;
 #[path = "model/parcel.rs"]

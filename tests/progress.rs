@@ -13,13 +13,9 @@ use mainspring::{
     Drive, Engine, Event, Progress, Receiver, RecvError, Seq, TryRecvError, WaitError,
     WaitTimeoutError, parts,
 };
-use support::{to_the_end, until, until_kicked_since};
+use support::{by_hand, to_the_end, until, until_kicked_since};
 
 const SOON: Duration = Duration::from_millis(2);
-
-fn by_hand() -> Engine {
-    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
-}
 
 fn seq(number: u64) -> Seq {
     Seq::new(number)
@@ -279,7 +275,7 @@ fn catching_up_leaves_what_is_above() {
     drop(tx);
     engine.run_until_idle();
     assert_eq!(rx.catch_up(seq(6), |_, _| {}), Ok(0), "closed, but the clock is there");
-    assert_eq!(rx.catch_up(seq(7), |_, _| {}), Err(RecvError));
+    assert_eq!(rx.catch_up(seq(7), |_, _| {}), Err(RecvError::Closed));
     assert_eq!(rx.try_recv(), Err(TryRecvError::Closed));
 }
 
@@ -302,7 +298,7 @@ fn catching_up_waits_for_the_clock() {
         until(|| parts::passes(&engine).is_some());
         drop(tx);
         let (caught, closed) = catches.join().unwrap();
-        assert_eq!((caught, closed), (Ok(2), Err(RecvError)));
+        assert_eq!((caught, closed), (Ok(2), Err(RecvError::Closed)));
     });
 }
 

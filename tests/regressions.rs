@@ -303,12 +303,15 @@ fn a_clone_joins_while_a_pass_finds_the_original_ended() {
                 received.push(rx.recv());
                 let sent = clone.send(round);
                 drop(clone);
-                received.extend([sent.map_err(|_| RecvError).and_then(|()| rx.recv()), rx.recv()]);
+                received.extend([
+                    sent.map_err(|_| RecvError::Closed).and_then(|()| rx.recv()),
+                    rx.recv(),
+                ]);
             }
             over.store(true, Relaxed);
             for (round, received) in (0..).zip(received.chunks(3)) {
                 assert!(received[..2].iter().all(|got| got.is_ok_and(|got| got.1 == round)));
-                assert_eq!(received[2], Err(RecvError));
+                assert_eq!(received[2], Err(RecvError::Closed));
             }
         });
         drop(lanes);

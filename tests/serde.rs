@@ -6,9 +6,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use mainspring::{
-    AddressError, AdvanceError, BehindError, BuildError, Drive, Engine, Event, ForwardReason,
-    HeldUp, Reason, RecvError, RecvTimeoutError, Seq, StampedError, Stats, TryRecvError, WaitError,
-    WaitTimeoutError,
+    AddressError, AdvanceError, AnswerError, AnswerTimeoutError, BehindError, BuildError, Drive,
+    Engine, Event, ForwardReason, HeldUp, Reason, RecvError, RecvTimeoutError, Seq, StampedError,
+    Stats, TryAnswerError, TryRecvError, WaitError, WaitTimeoutError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -131,8 +131,12 @@ fn numbers_events_and_errors_are_words() {
     stands_for(AddressError::TooMany, json!("too_many"));
     stands_for(BuildError::ZeroInbox, json!("zero_inbox"));
     stands_for(BuildError::TooLarge(9), json!({"too_large": 9}));
-    stands_for(RecvError, json!("closed"));
+    stands_for(RecvError::Closed, json!("closed"));
+    stands_for(RecvError::Notice, json!("notice"));
     stands_for(WaitError, json!("closed"));
+    stands_for(AnswerError::Dropped, json!("dropped"));
+    stands_for(TryAnswerError::Empty, json!("empty"));
+    stands_for(AnswerTimeoutError::Taken, json!("taken"));
     stands_for(AdvanceError, json!("closed"));
     stands_for(TryRecvError::Empty, json!("empty"));
     stands_for(RecvTimeoutError::Timeout, json!("timeout"));

@@ -270,7 +270,7 @@ fn an_outbox_is_a_source_of_the_members_from_the_beginning() {
     let mut out = engine.outbox();
     out.add_group(&group).unwrap();
     drop(out);
-    assert_eq!(member.recv(), Err(RecvError));
+    assert_eq!(member.recv(), Err(RecvError::Closed));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn an_idle_engine_closes_at_once() {
         assert_eq!(report.to_string(), "all received up to 0");
         assert_eq!(tx.send(1).unwrap_err().into_inner(), 1);
         assert_eq!(tx.try_send(2), Err(TrySendError::Closed(2)));
-        assert_eq!(rx.recv(), Err(RecvError));
+        assert_eq!(rx.recv(), Err(RecvError::Closed));
         assert_eq!(engine.clock().wait_for(1.into()), Err(WaitError));
     }
 }
@@ -103,7 +103,7 @@ fn what_is_not_handled_is_waited_for() {
             thread::yield_now();
         }
         has_handled.store(1, Ordering::SeqCst);
-        assert_eq!(rx.recv(), Err(RecvError));
+        assert_eq!(rx.recv(), Err(RecvError::Closed));
         let (report, seen) = closer.join().unwrap();
         assert!(report.is_clean(), "{report}");
         assert_eq!(seen, 1, "closed before it was handled");
@@ -166,8 +166,8 @@ fn what_is_left_is_told_with_those_who_hold_it() {
     );
     // What was handed out can be read still.
     assert_eq!(slow.recv(), Ok((1.into(), 1)));
-    assert_eq!(slow.recv(), Err(RecvError));
-    assert_eq!(fast.recv(), Err(RecvError));
+    assert_eq!(slow.recv(), Err(RecvError::Closed));
+    assert_eq!(fast.recv(), Err(RecvError::Closed));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn who_waits_is_told() {
             },
             {
                 let tell = tell("message");
-                thread::spawn(move || tell(empty.recv() == Err(RecvError)))
+                thread::spawn(move || tell(empty.recv() == Err(RecvError::Closed)))
             },
             {
                 let tell = tell("clock");
@@ -292,8 +292,8 @@ fn nobody_joins_any_more() {
     assert_eq!(group.broadcaster().send(2).unwrap_err().into_inner(), 2);
     let (mut tx, mut rx) = engine.channel();
     assert_eq!(tx.send(3).unwrap_err().into_inner(), 3);
-    assert_eq!(rx.recv(), Err(RecvError));
-    assert_eq!(group.subscribe().recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
+    assert_eq!(group.subscribe().recv(), Err(RecvError::Closed));
     assert!(engine.close(Duration::ZERO).is_clean()); // again
 }
 

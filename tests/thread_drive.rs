@@ -276,7 +276,7 @@ fn it_ends_with_the_last_handle_and_the_others_go_on() {
             assert_eq!(member.recv(), Ok((Seq::new(5), 5)));
             assert_eq!(clock.wait_for(Seq::new(5)), Ok(Seq::new(5)));
             drop((tx, out));
-            assert_eq!(rx.recv(), Err(RecvError));
+            assert_eq!(rx.recv(), Err(RecvError::Closed));
         });
     }
 }
@@ -416,7 +416,7 @@ fn everything_may_go_in_any_order() {
                         ends.reverse();
                     }
                     ends.into_iter().for_each(|end| end());
-                    assert_eq!(sleeper.join().unwrap(), Err(RecvError));
+                    assert_eq!(sleeper.join().unwrap(), Err(RecvError::Closed));
                     assert_eq!(drops.count(), 5);
                 });
             }

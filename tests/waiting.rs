@@ -260,7 +260,7 @@ fn idle_threads_use_no_processor() {
         // Its clock is told, so that it sleeps then.
         events.recv_event().ok();
         let waits: [Box<dyn FnOnce() + Send>; 5] = [
-            Box::new(move || assert_eq!(messages.recv(), Err(RecvError))),
+            Box::new(move || assert_eq!(messages.recv(), Err(RecvError::Closed))),
             Box::new(move || while events.recv_event().is_ok() {}),
             Box::new(move || assert_eq!(full.send(1).unwrap_err().value, 1)),
             Box::new(move || assert_eq!(clock.wait_for(Seq::new(9)), Err(WaitError))),
@@ -391,7 +391,7 @@ fn passes_by_hand_drive_everything() {
             assert!(watches.join().unwrap().unwrap() >= Seq::new(1001));
             drop(ping);
             answers.join().unwrap();
-            assert_eq!(pongs.recv(), Err(RecvError));
+            assert_eq!(pongs.recv(), Err(RecvError::Closed));
             due.send(false).unwrap();
             driver.join().unwrap();
             // The engine has the hook, which has the engine.
@@ -415,7 +415,7 @@ fn a_poisoned_engine_is_closed_to_everyone() {
         let (clock, clock_too) = (engine.clock(), engine.clock());
         let kicks = parts::kicks(&engine);
         let waits = [
-            thread::spawn(move || assert_eq!(messages.recv(), Err(RecvError))),
+            thread::spawn(move || assert_eq!(messages.recv(), Err(RecvError::Closed))),
             thread::spawn(move || while events.recv_event().is_ok() {}),
             thread::spawn(move || assert_eq!(clock.wait_for(Seq::new(99)), Err(WaitError))),
             thread::spawn(move || {
@@ -459,7 +459,7 @@ fn a_poisoned_engine_is_closed_to_everyone() {
         let (mut late, mut receiver) = engine.channel::<u32>();
         assert_eq!(late.send(7).unwrap_err().value, 7);
         assert_eq!(late.send_stamped(8).unwrap_err().value, 8);
-        assert_eq!(receiver.recv(), Err(RecvError));
+        assert_eq!(receiver.recv(), Err(RecvError::Closed));
         assert!(!engine.pass());
         drop((full, unnumbered, unread));
         assert_eq!(drops.count(), 5);

@@ -1,16 +1,19 @@
 //! Events without a receiver: marks get their numbers before the lanes, gates after them.
 //!
 //! A **gate** is a mark that waits until each of a set of authors is numbered to its end: then it is numbered in the
-//! same pass, after them. That an author is done is a fact kept with its lane ([`LaneState::is_released`]); one that
-//! the dispatcher does not know yet is open, and is asked again in each pass until it is known or done. One that is
-//! known has the gate noted with it, so that a pass costs nothing for gates that stay shut.
+//! same pass, after them. That an author is done is a fact kept with its lane ([`LaneState::is_released`]); of one that
+//! is not, the source has the gate noted with it, so that a pass costs nothing for gates that stay shut.
 //!
-//! [`LaneState::is_released`]: crate::lane::LaneState::is_released
+//! **Whom a mark names** (an author, an outbox, a receiver) may have joined after this pass has read the topology. Then
+//! what has been listed meanwhile is applied at once: put off to the next pass, the mark would lie above what was sent
+//! after it and is numbered in this one.
 
 use slab::Slab;
 
 use super::Core;
 use super::source::{Kind, Outlets, Source};
+use crate::inbox::Run;
+use crate::lane::LaneState;
 use crate::mark::{Chain, DONE, Mark, Origin, Place};
 use crate::order::OrderRing;
 use crate::sync::Arc;
@@ -19,12 +22,8 @@ use crate::sync::Arc;
 #[derive(Default)]
 pub(super) struct Gates {
     shut: Slab<Gate>,
-    /// Authors that the dispatcher did not know when it took the gate.
-    unknown: Vec<(usize, Origin)>,
     /// Those that are to be numbered in this pass.
     open: Vec<Arc<Mark>>,
-    /// Marks of outboxes that the dispatcher did not know when it took them.
-    strays: Vec<(Arc<Mark>, Arc<OrderRing>)>,
 }
 
 struct Gate {
@@ -47,13 +46,15 @@ impl Gates {
     }
 }
 
+/// Whether the dispatcher has heard of an author.
+fn is_known(author: &LaneState) -> bool {
+    author.id().is_some() || author.is_released()
+}
+
 impl Core {
     /// Takes the marks that were submitted, and gives them their numbers. After the tails were loaded, and before
     /// anything that was published is numbered.
     pub(super) fn stamp_marks(&mut self) {
-        for (mark, ring) in std::mem::take(&mut self.gates.strays) {
-            self.queue_mark(mark, ring);
-        }
         if !self.board.marks.is_waiting() {
             return;
         }
@@ -62,18 +63,51 @@ impl Core {
             match mark.take_place() {
                 Place::Next => self.stamp_mark(mark),
                 Place::Gate(authors) => self.shut_gate(mark, authors),
-                Place::Outbox(ring) => self.queue_mark(mark, ring),
+                Place::Outbox(ring) => self.queue_mark(mark, &ring),
+                Place::Letter => self.place_letter(mark),
+            }
+        }
+    }
+
+    /// Applies what was listed after this pass had read the topology, until somebody is known. What has joined is
+    /// looked at by the next pass.
+    fn apply_changes_until(&mut self, is_known: impl Fn() -> bool) {
+        while !is_known() && self.board.topology.generation() != self.generation {
+            self.apply_changes();
+            self.again = true;
+        }
+    }
+
+    /// Gives a notice its number, and hands it out.
+    fn place_letter(&mut self, mark: Arc<Mark>) {
+        let Some(letter) = mark.letter() else { return };
+        let (inbox, key) = (&letter.inbox, letter.key);
+        self.apply_changes_until(|| inbox.joined_at().is_some());
+        match inbox.port() {
+            Some(id) if !inbox.is_closed() => {
+                let (port, number) = (&mut self.ports[id], self.seq + 1);
+                if port.has_room_beside_promises() {
+                    port.write(Run { key, len: 1, first_seq: number, mask: 0, last: false });
+                } else {
+                    port.overflow(&letter.rest, key, number, 0, 1);
+                    port.inbox().note_given(number);
+                }
+                port.touch(id, &mut self.touched);
+                self.stamp_mark(mark);
+            }
+            // To nobody: takes no number.
+            _ => {
+                mark.settle(None);
+                self.is_done(mark);
             }
         }
     }
 
     /// A mark of an outbox, which comes after what that had sent before.
-    fn queue_mark(&mut self, mark: Arc<Mark>, ring: Arc<OrderRing>) {
-        let Some(id) = ring.state().id() else {
-            // Submitted after the topology was read. The pass that knows the outbox takes it.
-            self.again = true;
-            return self.gates.strays.push((mark, ring));
-        };
+    fn queue_mark(&mut self, mark: Arc<Mark>, ring: &OrderRing) {
+        self.apply_changes_until(|| is_known(ring.state()));
+        // One that was let go of has nothing left that comes before.
+        let Some(id) = ring.state().id() else { return self.stamp_mark(mark) };
         let source = &mut self.sources[id as usize];
         let Kind::Outbox(Outlets { marks, .. }) = &mut source.kind else {
             unreachable!("an order ring belongs to an outbox")
@@ -123,6 +157,15 @@ impl Core {
         Some(self.seq)
     }
 
+    /// Before the end: those that were submitted, without a pass.
+    pub(crate) fn stamp_last_marks(&mut self, now: u64) {
+        let before = self.seq;
+        self.stamp_marks();
+        if self.seq > before {
+            self.publish_clock(before + 1, now);
+        }
+    }
+
     fn stamp_mark(&mut self, mark: Arc<Mark>) {
         if mark.settle(Some(self.seq + 1)) {
             self.seq += 1;
@@ -138,16 +181,14 @@ impl Core {
     }
 
     fn shut_gate(&mut self, mark: Arc<Mark>, authors: Vec<Origin>) {
+        self.apply_changes_until(|| authors.iter().all(|author| is_known(author.state())));
         let Self { gates, sources, .. } = self;
         let gate = gates.shut.insert(Gate { mark, waits_for: 0 });
         for author in authors {
-            if author.state().is_released() {
-                continue;
-            }
-            gates.shut[gate].waits_for += 1;
-            match author.state().id() {
-                Some(id) => sources[id as usize].gates.push(gate),
-                None => gates.unknown.push((gate, author)),
+            // One that has no number was let go of.
+            if let Some(id) = author.state().id() {
+                gates.shut[gate].waits_for += 1;
+                sources[id as usize].gates.push(gate);
             }
         }
         gates.open_if_due(gate);
@@ -155,21 +196,7 @@ impl Core {
 
     /// Numbers the gates whose last author is done. After the lanes.
     pub(super) fn stamp_gates(&mut self) {
-        let Self { gates, sources, .. } = self;
-        let mut unknown = std::mem::take(&mut gates.unknown);
-        unknown.retain(|(gate, author)| {
-            if author.state().is_released() {
-                gates.let_through(*gate);
-                return false;
-            }
-            let id = author.state().id();
-            if let Some(id) = id {
-                sources[id as usize].gates.push(*gate);
-            }
-            id.is_none()
-        });
-        gates.unknown = unknown;
-        let mut open = std::mem::take(&mut gates.open);
+        let mut open = std::mem::take(&mut self.gates.open);
         for mark in open.drain(..) {
             self.stamp_mark(mark);
         }
@@ -190,8 +217,7 @@ impl Core {
     /// At the end: none of them ever gets a number.
     pub(super) fn close_marks(&mut self) {
         let Self { board, gates, sources, .. } = self;
-        let mut left: Vec<_> = gates.strays.drain(..).map(|(mark, _)| mark).collect();
-        left.extend(gates.shut.drain().map(|gate| gate.mark));
+        let mut left: Vec<_> = gates.shut.drain().map(|gate| gate.mark).collect();
         left.append(&mut gates.open);
         for (_, source) in sources.iter_mut() {
             if let Kind::Outbox(Outlets { marks, .. }) = &mut source.kind {

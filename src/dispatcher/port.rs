@@ -128,6 +128,12 @@ impl Port {
         self.room(self.kept + 1) > self.kept
     }
 
+    /// The same, without what those who have waited were promised.
+    pub(super) fn has_room_beside_promises(&mut self) -> bool {
+        let taken = self.kept + self.promised;
+        self.room(taken + 1) > taken
+    }
+
     pub(super) fn write(&mut self, run: Run) {
         self.writer.write(run);
     }

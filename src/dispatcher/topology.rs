@@ -138,6 +138,8 @@ impl Core {
 
     /// A source need not wait any longer, or may not.
     pub(super) fn look_again(&mut self, id: usize) {
+        // One that this pass has made cold stands in the list still.
+        self.scan.tidy(&self.sources);
         let source = &mut self.sources[id];
         if let Phase::Waiting { .. } | Phase::Cold = source.phase {
             self.scan.add(id, source);

@@ -10,8 +10,8 @@
 use super::{Core, For, Shared, Step, Unfinished};
 use crate::clock::Seq;
 use crate::error::WaitError;
-use crate::mark::{Chain, DONE, Mark};
-use crate::park::{self, Deadline, Parker};
+use crate::mark::{Chain, DONE, Mark, TICKET};
+use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
 use crate::trace;
 use crate::{drive::Drive, ring::drop_quietly};
@@ -32,6 +32,8 @@ impl Shared {
         if self.enlist(mark) {
             return self.kick();
         }
+        mark.wake();
+        mark.give_up();
         if mark.has_errand() {
             self.board.errands.push(mark.clone());
             self.run_errands_at_the_end();
@@ -45,6 +47,19 @@ impl Shared {
             mark.settle(None);
         }
         is_in_time
+    }
+
+    /// Numbers a mark that nothing else hangs on, here and now if that can be; otherwise gives it to the next pass.
+    /// Never waits.
+    pub(crate) fn number(&self, mark: &Arc<Mark>) {
+        let (seq, owed) = self.mark_at_once_for(|seq| mark.settle(Some(seq.get())));
+        self.pay(owed);
+        match seq {
+            Some(_) => {
+                mark.wake();
+            }
+            None => self.submit(mark),
+        }
     }
 
     /// The number of a mark that is made here and now; none if it has to be submitted.
@@ -67,7 +82,7 @@ impl Shared {
             return (None, Owed::default());
         }
         let Some(mut held) = self.core.try_hold() else { return (None, Owed::default()) };
-        let now = self.began.map_or(0, |began| (park::now() - began).as_nanos() as u64);
+        let now = self.time();
         let (number, tell) = self.guarded(&mut held, |core: &mut super::Held<'_, Core>| {
             let number = core.stamp_alone(now, |number| make_true(Seq::new(number)));
             (number, number.is_some() && core.must_tell_of_clock())
@@ -86,7 +101,7 @@ impl Shared {
         }
     }
 
-    /// Waits until a mark is settled.
+    /// Waits until a mark that was submitted is settled.
     pub(crate) fn wait_for_mark(
         &self,
         mark: &Mark,
@@ -96,7 +111,7 @@ impl Shared {
             return Ok(outcome);
         }
         let parker = Arc::new(Parker::default());
-        self.wait(&parker, deadline, For::Mark, |step| look_at(mark, &parker, step))
+        self.wait(&parker, deadline, For::Mark, |step| look_at(mark, TICKET, &parker, step))
     }
 
     /// Wakes those who sleep for marks; true if there is a thread among them.
@@ -104,6 +119,9 @@ impl Shared {
         let mut woke = false;
         while let Some(mark) = done.pop() {
             woke |= mark.wake();
+            if mark.outcome() == Some(Err(WaitError)) {
+                mark.give_up();
+            }
         }
         woke
     }
@@ -123,16 +141,17 @@ impl Shared {
     }
 }
 
-/// A step of a wait for a mark, by one who sleeps at `parker`.
+/// A step of a wait for a mark, by one who sleeps at `parker` in one of its places.
 pub(crate) fn look_at(
     mark: &Mark,
+    place: usize,
     parker: &Arc<Parker>,
     step: Step,
 ) -> Option<Result<Seq, WaitError>> {
     match step {
         Step::Look => mark.outcome(),
         Step::Arm => {
-            mark.sleep_at(parker);
+            mark.sleep_at(place, parker);
             None
         }
     }

@@ -55,6 +55,10 @@ pub(crate) enum For {
     Mark,
     /// A state of a slot.
     State,
+    /// An answer, that is a mark which somebody has yet to submit, or to let go of. The engine's end is heard of, too:
+    /// by a list that has a lock. Nothing that is waited for hangs on a pass that nobody has kicked for: whoever looks
+    /// for it leaves the core to those who answer.
+    Answer,
 }
 
 impl For {
@@ -64,6 +68,11 @@ impl For {
     /// Whether a task may rely on the fences of others.
     pub(crate) fn is_fenced(self) -> bool {
         matches!(self, Self::Message { fenced: true, .. })
+    }
+
+    /// Whether whoever ends the wait finds the sleeper under a lock, and owes nobody else a kick.
+    fn is_locked(self) -> bool {
+        matches!(self, Self::Mark | Self::Answer)
     }
 
     /// Whether it runs passes also where a thread does.
@@ -116,7 +125,7 @@ impl Shared {
             parker.arm();
             self.list(&mut ticket, parker, what);
             end(Step::Arm);
-            if what != For::Mark {
+            if !what.is_locked() {
                 // Pairs with the light barriers of all who publish: they see us armed, or the last look sees it.
                 heavy!("wait.heavy");
                 self.kick();
@@ -210,7 +219,7 @@ impl Shared {
         }
         // A sleep that costs little is better than to keep an executor busy.
         let is_fenced = what.is_fenced() && parker.has_fences();
-        let yields = if is_fenced || what == For::Mark { 1 } else { TASK_YIELDS };
+        let yields = if is_fenced || what.is_locked() { 1 } else { TASK_YIELDS };
         if doze.yields < yields.min(TASK_YIELDS) && self.may_yield() {
             return doze.yield_now(cx);
         }
@@ -221,12 +230,12 @@ impl Shared {
         if is_fenced {
             // Pairs with the fences of all who publish, which an earlier barrier has told of them.
             fence!("wait.task.fence", SeqCst);
-        } else if what != For::Mark {
+        } else if !what.is_locked() {
             // As in `wait`.
             heavy!("wait.task.heavy");
             parker.has_told_of_fences();
         }
-        if what != For::Mark {
+        if !what.is_locked() {
             self.kick();
         }
         match self.look_at_last(what, &mut end) {
@@ -265,7 +274,11 @@ impl Shared {
 
     /// Runs a pass on behalf of one who waits, as the drive allows.
     pub(crate) fn drive_for(&self, what: For) {
-        if what.drives() { self.pass_if_free() } else { self.drive() }
+        match what {
+            For::Answer => {}
+            what if what.drives() => self.pass_if_free(),
+            _ => self.drive(),
+        }
     }
 
     /// Puts a sleeper among those whom the clock wakes, if it waits for that.
@@ -278,7 +291,7 @@ impl Shared {
             For::Event | For::Turn | For::Stamp => Some(waiters.add(parker, 0)),
             For::Number(number) if number > clock.now() => Some(waiters.add(parker, number)),
             // It is something else that is waited for; but the engine may close.
-            For::Number(_) | For::State => Some(waiters.add_for_the_end(parker)),
+            For::Number(_) | For::Answer | For::State => Some(waiters.add_for_the_end(parker)),
         };
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AdvanceError, RecvError, WaitError};
+use super::{AdvanceError, WaitError};
 
 /// See the module's documentation.
 #[derive(Serialize, Deserialize)]
@@ -27,4 +27,4 @@ macro_rules! plain {
     )+};
 }
 
-plain! { AdvanceError RecvError WaitError }
+plain! { AdvanceError WaitError }

@@ -22,6 +22,7 @@ use std::collections::BinaryHeap;
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{For, Shared, Step};
+use crate::notice::Notice;
 use crate::park::Parker;
 use crate::receiver::Part;
 use crate::sync::Arc;
@@ -44,11 +45,22 @@ struct Slot<M> {
     is_finished: bool,
 }
 
+/// What there is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    Message,
+    Notice,
+    Clock(Seq),
+    Closed,
+}
+
 /// What a look at all of them has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
     /// It is the turn of the current one.
     Ready,
+    /// It is, and what it has is a notice.
+    Notice,
     Nothing,
     /// The next message may not be handed out yet: its receiver is behind others. It is the lowest of the heads.
     Held,
@@ -99,7 +111,8 @@ impl<M: 'static> Lineup<M> {
                 match part.peek() {
                     Some(number) if number <= self.until => {
                         if !*is_tied || part.allows(number) {
-                            return Sight::Ready;
+                            let has_notice = part.has_notice();
+                            return if has_notice { Sight::Notice } else { Sight::Ready };
                         }
                         self.heads.push(Reverse((number, index)));
                         self.current = None;
@@ -156,6 +169,11 @@ impl<M: 'static> Lineup<M> {
     /// The next message, when [`find`](Self::find) has said that it is ready.
     pub(super) fn take(&mut self) -> Option<(Seq, M)> {
         self.parts[self.current?].part.take()
+    }
+
+    /// The notice, when it has said so.
+    pub(super) fn take_notice(&mut self) -> Option<(Seq, Notice)> {
+        self.parts[self.current?].part.take_notice()
     }
 
     /// Hands up to `max` of the current one's to `f`, as long as it is its turn.

@@ -8,14 +8,14 @@ use futures_core::Stream;
 
 use super::{Event, Merge, News, Seq};
 use crate::drive::{Doze, For};
-use crate::error::RecvError;
+use crate::error::{RecvError, RecvTimeoutError};
 
 impl<M: 'static> Merge<M> {
     /// The next message, waited for by a task. Dropping the future takes nothing.
     ///
     /// # Errors
     ///
-    /// When all receivers have closed.
+    /// When all receivers have closed, or a [notice](crate::Notice) comes next.
     pub fn recv_async(
         &mut self,
     ) -> impl Future<Output = Result<(Seq, M), RecvError>> + Send + Unpin + '_ {
@@ -28,7 +28,7 @@ impl<M: 'static> Merge<M> {
     ///
     /// # Errors
     ///
-    /// When all receivers have closed.
+    /// When all receivers have closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///
@@ -45,8 +45,8 @@ impl<M: 'static> Merge<M> {
         poll_fn(move |cx| {
             let mut taken = 0;
             while max > 0 && taken == 0 {
-                if ready!(self.poll_go_on(&mut doze, cx)).is_err() {
-                    return Poll::Ready(Err(RecvError));
+                if let Err(error) = ready!(self.poll_go_on(&mut doze, cx)) {
+                    return Poll::Ready(Err(error));
                 }
                 taken = self.take_batch(max, &mut f);
             }
@@ -70,7 +70,7 @@ impl<M: 'static> Merge<M> {
                 let news = ready!(self.poll_news(&mut doze, cx, what, Self::for_event));
                 let told = news.map_or(Some(None), |news| self.tell(news));
                 if let Some(told) = told {
-                    return Poll::Ready(told.ok_or(RecvError));
+                    return Poll::Ready(told.ok_or(RecvError::Closed));
                 }
             }
         })
@@ -82,8 +82,8 @@ impl<M: 'static> Merge<M> {
         cx: &Context<'_>,
     ) -> Poll<Result<(Seq, M), RecvError>> {
         loop {
-            if ready!(self.poll_go_on(doze, cx)).is_err() {
-                return Poll::Ready(Err(RecvError));
+            if let Err(error) = ready!(self.poll_go_on(doze, cx)) {
+                return Poll::Ready(Err(error));
             }
             if let Some(message) = self.take() {
                 return Poll::Ready(Ok(message));
@@ -94,7 +94,11 @@ impl<M: 'static> Merge<M> {
     /// Makes sure that there is a message.
     fn poll_go_on(&mut self, doze: &mut Doze, cx: &Context<'_>) -> Poll<Result<(), RecvError>> {
         let news = ready!(self.poll_news(doze, cx, self.kind_of_wait(), Self::for_message));
-        Poll::Ready(if news == Ok(News::Message) { Ok(()) } else { Err(RecvError) })
+        Poll::Ready(match news {
+            Ok(News::Message) => Ok(()),
+            Ok(News::Notice) => Err(RecvError::Notice),
+            _ => Err(RecvError::Closed),
+        })
     }
 
     fn poll_news(
@@ -120,18 +124,18 @@ impl<M: 'static> Merge<M> {
             doze.end();
             return Poll::Ready(Ok(news));
         }
-        let Some(shared) = self.shared.clone() else { return Poll::Ready(Err(RecvError)) };
+        let Some(shared) = self.shared.clone() else { return Poll::Ready(Err(RecvError::Closed)) };
         let parker = self.parker.clone();
         let found =
             ready!(shared.poll(doze, &parker, cx, what, |step| self.step(step, &shared, find)));
-        Poll::Ready(self.end_wait(found, &shared).map_err(|_| RecvError))
+        Poll::Ready(self.end_wait(found, &shared).map_err(RecvTimeoutError::without_limit))
     }
 }
 
 impl<M: 'static> Stream for Merge<M> {
     type Item = (Seq, M);
 
-    /// The next message; none when all receivers have closed.
+    /// The next message; none when all receivers have closed, or a [notice](crate::Notice) comes next.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<(Seq, M)>> {
         let merge = self.get_mut();
         let mut doze = std::mem::take(&mut merge.doze);

@@ -60,20 +60,20 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When it has closed.
+    /// When it has closed, or a [notice](crate::Notice) comes next.
     #[inline]
     pub fn recv_ref(&mut self) -> Result<Ref<'_, T>, RecvError> {
         while !self.look.begin_lending() {
-            self.go_on(None).map_err(|_| RecvError)?;
+            self.go_on(None).map_err(RecvTimeoutError::without_limit)?;
         }
-        self.lend().ok_or(RecvError)
+        self.lend().ok_or(RecvError::Closed)
     }
 
     /// As [`try_recv`](Self::try_recv), without moving or cloning the message.
     ///
     /// # Errors
     ///
-    /// When there is none, or it has closed.
+    /// When there is none, or it has closed, or a [notice](crate::Notice) comes next.
     pub fn try_recv_ref(&mut self) -> Result<Ref<'_, T>, TryRecvError> {
         while !self.look.begin_lending() {
             self.without_waiting(Look::for_run)?;
@@ -85,7 +85,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there was none in time, or it has closed.
+    /// When there was none in time, or it has closed, or a [notice](crate::Notice) comes next.
     pub fn recv_ref_timeout(&mut self, timeout: Duration) -> Result<Ref<'_, T>, RecvTimeoutError> {
         let deadline = Deadline::after(timeout);
         while !self.look.begin_lending() {
@@ -98,7 +98,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When it has closed.
+    /// When it has closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ impl<T: Send + 'static> Receiver<T> {
     ) -> Result<usize, RecvError> {
         let mut taken = 0;
         while max > 0 && taken == 0 {
-            self.go_on(None).map_err(|_| RecvError)?;
+            self.go_on(None).map_err(RecvTimeoutError::without_limit)?;
             taken = self.look.lend_batch(max, &mut f);
         }
         Ok(taken)
@@ -120,7 +120,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When there is none, or it has closed.
+    /// When there is none, or it has closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///

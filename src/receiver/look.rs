@@ -5,6 +5,7 @@ use super::ties::Ties;
 use super::{Event, Seq};
 use crate::address::Port;
 use crate::drive::{For, Shared, Step};
+use crate::notice::Notice;
 use crate::ring::Lent;
 use crate::sync::Arc;
 
@@ -12,6 +13,8 @@ use crate::sync::Arc;
 pub(super) enum Found<R> {
     Something(R),
     Closed,
+    /// No message, but a notice comes next.
+    Notice,
 }
 
 /// One who looks.
@@ -148,32 +151,52 @@ impl<T: Send + 'static> Look<T> {
         taken
     }
 
-    /// Whether there is a message, or the news that none will come.
+    /// Whether there is a message, or a notice, or the news that nothing will come.
     pub(super) fn for_run(&mut self) -> Option<Found<()>> {
-        if self.find_run() {
-            return Some(Found::Something(()));
+        if let found @ Some(_) = self.for_next() {
+            return found;
         }
         if !self.is_closed() {
             return None;
         }
         // Closed was read after the look that found nothing: only now is nothing final.
-        if !self.reader.find_run() {
+        if !self.reader.find_next() {
             return Some(Found::Closed);
         }
-        self.find_run().then_some(Found::Something(()))
+        self.for_next()
+    }
+
+    fn for_next(&mut self) -> Option<Found<()>> {
+        if self.find_run() {
+            return Some(Found::Something(()));
+        }
+        self.may_take_notice().then_some(Found::Notice)
+    }
+
+    /// Whether a notice comes next that may be handed out, as of the last look.
+    pub(super) fn may_take_notice(&mut self) -> bool {
+        self.reader.next_notice().is_some_and(|number| self.allows(number))
+    }
+
+    /// Takes it, if one does.
+    pub(super) fn take_notice(&mut self) -> Option<(Seq, Notice)> {
+        let notice = self.reader.take_notice()?;
+        self.told = notice.0;
+        Some(notice)
     }
 
     /// Whether there is a message that may be handed out. What was told before is handled.
     #[inline]
     pub(super) fn find_run(&mut self) -> bool {
         if self.ties.is_some() {
-            self.peek().is_some_and(|next| self.allows(next))
+            let next = self.peek();
+            self.reader.next_notice().is_none() && next.is_some_and(|next| self.allows(next))
         } else {
             self.reader.find_run()
         }
     }
 
-    /// The number of the next message that is there, whether or not it may be handed out. As
+    /// The number of the next message or notice that is there, whether or not it may be handed out. As
     /// [`find_run`](Self::find_run) otherwise.
     pub(super) fn peek(&mut self) -> Option<u64> {
         self.ask();
@@ -212,6 +235,11 @@ impl<T: Send + 'static> Look<T> {
         if let Some((seq, value)) = self.take() {
             return Some(Found::Something(Event::Message(seq, value)));
         }
+        if self.may_take_notice()
+            && let Some((seq, notice)) = self.take_notice()
+        {
+            return Some(Found::Something(Event::Notice(seq, notice)));
+        }
         let (now, closed) =
             if self.ties.is_some() { self.hold_back(now, closed) } else { (now, closed) };
         let joined = || self.reader.inbox().joined_at().map_or(now, Seq::new);
@@ -241,7 +269,11 @@ impl<T: Send + 'static> Look<T> {
         let mut now = self.now();
         let next = self.peek();
         if next.is_some_and(|number| number <= seq.get()) {
-            return self.find_run().then_some(Found::Something(false));
+            return self.for_next().map(|found| match found {
+                Found::Something(()) => Found::Something(false),
+                Found::Closed => Found::Closed,
+                Found::Notice => Found::Notice,
+            });
         }
         if let Some(ties) = &mut self.ties {
             now = now.min(Seq::new(ties.cut_clock(now.get().min(seq.get()))));

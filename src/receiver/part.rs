@@ -4,6 +4,7 @@
 use super::{Receiver, Seq};
 use crate::drive::{Shared, Step};
 use crate::inbox::Inbox;
+use crate::notice::Notice;
 use crate::park::Parker;
 use crate::sync::Arc;
 
@@ -29,6 +30,12 @@ pub(crate) trait Part<M>: Send + Sync {
 
     /// The next message, if [`peek`](Self::peek) has found one.
     fn take(&mut self) -> Option<(Seq, M)>;
+
+    /// Whether what [`peek`](Part::peek) has found is a notice.
+    fn has_notice(&self) -> bool;
+
+    /// Takes it.
+    fn take_notice(&mut self) -> Option<(Seq, Notice)>;
 
     /// Hands up to `max` of those that are there, with numbers up to `until`, to `f`; how many.
     fn take_batch(&mut self, max: usize, until: u64, f: &mut dyn FnMut(Seq, M)) -> usize;
@@ -96,6 +103,14 @@ where
     fn take(&mut self) -> Option<(Seq, M)> {
         let (seq, value) = self.receiver.look.take_of_run()?;
         Some((seq, (self.map)(value)))
+    }
+
+    fn has_notice(&self) -> bool {
+        self.receiver.look.reader.next_notice().is_some()
+    }
+
+    fn take_notice(&mut self) -> Option<(Seq, Notice)> {
+        self.receiver.look.take_notice()
     }
 
     fn take_batch(&mut self, max: usize, until: u64, f: &mut dyn FnMut(Seq, M)) -> usize {

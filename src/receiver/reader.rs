@@ -3,6 +3,8 @@
 //! A reader follows the inbox and keeps the reading ends of the lanes that it names. It meets a lane with the lane's
 //! first run, fetches its slots from the [`Port`]'s table, and forgets it after its last.
 
+mod rest;
+
 use std::collections::VecDeque;
 
 use super::Seq;
@@ -11,7 +13,8 @@ use crate::address::{Inlet, Port};
 use crate::dispatcher::{Core, Short};
 use crate::drive::Shared;
 use crate::inbox::{Inbox, InboxReader, Run};
-use crate::order::{Joint, Piece, Walk};
+use crate::notice::{LETTER, Letter, Letterbox, Notice};
+use crate::order::Joint;
 use crate::ring::{Consumer, Lent};
 use crate::sync::{Arc, GATHER};
 
@@ -51,6 +54,8 @@ pub(super) struct Reader<T> {
     joint: Option<Box<Joint>>,
     /// In a follower instead, while `rest` is [`SPILLED`].
     spilled: VecDeque<Run>,
+    /// A notice that comes next.
+    notice: Option<(u64, Arc<Letter>)>,
     /// Keys of lanes that had a run since the receiver last slept,
     heard: Vec<u32>,
     /// and by key, whether it stands there.
@@ -81,6 +86,7 @@ impl<T: Send + 'static> Reader<T> {
             rest: None,
             joint: None,
             spilled: VecDeque::new(),
+            notice: None,
             heard: Vec::new(),
             is_heard: Vec::new(),
         }
@@ -218,6 +224,24 @@ impl<T: Send + 'static> Reader<T> {
         }
     }
 
+    /// As [`find_run`](Self::find_run), or that a notice comes next.
+    pub(super) fn find_next(&mut self) -> bool {
+        self.find_run() || self.notice.is_some()
+    }
+
+    /// The number of the notice that comes next, if one does, as of the last look.
+    pub(super) fn next_notice(&self) -> Option<u64> {
+        self.notice.as_ref().map(|(number, _)| *number)
+    }
+
+    /// Takes it.
+    pub(super) fn take_notice(&mut self) -> Option<(Seq, Notice)> {
+        let (number, letter) = self.notice.take()?;
+        self.passed = self.passed.max(number);
+        self.port.withdraw_letter(letter.key);
+        Some((Seq::new(number), letter.open()?))
+    }
+
     /// The last run of the current lane is read to its end.
     #[cold]
     fn finish_lane(&mut self) {
@@ -233,6 +257,9 @@ impl<T: Send + 'static> Reader<T> {
     /// Takes up the next run: of the overflow list, if one was taken; of the inbox; of a new overflow list, when the
     /// ring is empty (nothing can enter it while the list is not).
     fn next_run(&mut self) -> bool {
+        if self.notice.is_some() {
+            return false;
+        }
         if self.take_up_piece() {
             return true;
         }
@@ -255,110 +282,17 @@ impl<T: Send + 'static> Reader<T> {
         true
     }
 
-    fn take_up_spilled(&mut self) {
-        let run = self.spilled.pop_front();
-        if self.spilled.is_empty() {
-            self.rest = None;
-        }
-        if let Some(Run { key, len, first_seq, mask, last }) = run {
-            self.begin(key, u64::from(len), last, first_seq, mask);
-        }
-    }
-
     fn take_up_entry(&mut self) -> bool {
         let Some((run, waited)) = self.inbox.next() else { return false };
         let Run { key, len, first_seq, mask, last } = run;
-        self.begin(key, u64::from(len), last, first_seq, mask);
+        if key & LETTER != 0 {
+            self.notice = Some((first_seq, self.port.letter(key)));
+        } else {
+            self.begin(key, u64::from(len), last, first_seq, mask);
+        }
         // Last: it may call a hook, and that may panic.
         if waited {
             self.shared.kick();
-        }
-        true
-    }
-
-    /// Takes the overflow list and turns it round: it is linked from the newest to the oldest.
-    fn take_overflow(&mut self) {
-        if self.inbox.has_spilled() {
-            let waited = self.inbox.take_spilled(&mut self.spilled);
-            self.rest = Some(SPILLED);
-            if waited {
-                self.shared.kick();
-            }
-            return;
-        }
-        let ((mut newest, waited), mut younger) = (self.inbox.take_overflow(), None);
-        while let Some(key) = newest {
-            let inlet = self.port.inlet(key);
-            newest = inlet.rest().next();
-            inlet.rest().link(younger);
-            younger = Some(key);
-        }
-        self.rest = younger;
-        // Last: it may call a hook, and that may panic.
-        if waited {
-            self.shared.kick();
-        }
-    }
-
-    fn take_up_rest(&mut self) {
-        let Some(key) = self.rest else { return };
-        if key == SPILLED {
-            return self.take_up_spilled();
-        }
-        let inlet = self.port.inlet(key);
-        self.rest = inlet.rest().next();
-        let (first_seq, start, end) = inlet.rest().read();
-        if self.join_ways(key, &inlet) {
-            self.take_up_piece();
-            return;
-        }
-        match inlet.lane.order() {
-            None => self.begin(key, end - start, true, first_seq, 0),
-            Some((ring, target)) => {
-                let walk = Walk::new(ring.clone(), *target, start, end, first_seq);
-                self.begin(key, walk.len(), true, first_seq, 0);
-                if let Some(current) = &mut self.current {
-                    current.numbers.walk = Some(Box::new(walk));
-                }
-            }
-        }
-    }
-
-    /// Whether the record that was taken up, and those that follow, are of one outbox that reaches this receiver by
-    /// several ways: then they are read together, in the order of their numbers.
-    fn join_ways(&mut self, key: u32, inlet: &Inlet<T>) -> bool {
-        let Some((ring, target)) = inlet.lane.order() else { return false };
-        let mut joint: Option<Joint> = None;
-        while let Some(next) = self.rest {
-            let other = self.port.inlet(next);
-            let Some((of, its_target)) = other.lane.order() else { break };
-            if !Arc::ptr_eq(of, ring) {
-                break;
-            }
-            let joint = joint.get_or_insert_with(|| {
-                let mut joint = Joint::new(ring.clone());
-                let (first_seq, start, end) = inlet.rest().read();
-                joint.add(key, *target, first_seq, start, end);
-                joint
-            });
-            let (first_seq, start, end) = other.rest().read();
-            joint.add(next, *its_target, first_seq, start, end);
-            self.rest = other.rest().next();
-        }
-        self.joint = joint.map(Box::new);
-        self.joint.is_some()
-    }
-
-    /// Takes up the next messages of an outbox that reaches this receiver by several ways. False if there are none.
-    fn take_up_piece(&mut self) -> bool {
-        let Some(joint) = &mut self.joint else { return false };
-        let Some(Piece { key, len, walk, last }) = joint.next() else {
-            self.joint = None;
-            return false;
-        };
-        self.begin(key, len, last, 0, 0);
-        if let Some(current) = &mut self.current {
-            current.numbers.walk = Some(Box::new(walk));
         }
         true
     }
@@ -436,7 +370,8 @@ impl<T: Send + 'static> Reader<T> {
     /// it takes a full pass; none if there is nothing yet.
     #[inline]
     pub(super) fn look_alone(&mut self, core: &mut Core) -> Option<bool> {
-        if self.rest.is_some() || self.joint.is_some() || self.inbox.has_something() {
+        let is_behind = self.rest.is_some() || self.joint.is_some() || self.notice.is_some();
+        if is_behind || self.inbox.has_something() {
             return Some(true);
         }
         let Current { lane, .. } = self.current.as_ref()?;
@@ -456,10 +391,10 @@ impl<T: Send + 'static> Reader<T> {
         self.passed.max(at_hand)
     }
 
-    /// The number of the next message that is there.
+    /// The number of the next message that is there, or of the notice.
     pub(super) fn next_number(&mut self) -> Option<u64> {
         if !self.find_run() {
-            return None;
+            return self.next_notice();
         }
         self.current.as_mut().map(|current| current.numbers.peek())
     }

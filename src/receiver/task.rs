@@ -34,7 +34,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When it has closed.
+    /// When it has closed, or a [notice](crate::Notice) comes next.
     pub fn recv_async(
         &mut self,
     ) -> impl Future<Output = Result<(Seq, T), RecvError>> + Send + Unpin + '_ {
@@ -47,7 +47,7 @@ impl<T: Send + 'static> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When it has closed.
+    /// When it has closed, or a [notice](crate::Notice) comes next.
     ///
     /// # Panics
     ///
@@ -66,8 +66,8 @@ impl<T: Send + 'static> Receiver<T> {
             ready!(self.turns.poll(cx));
             while max > 0 && taken == 0 {
                 let found = self.poll_run(&mut doze, cx);
-                if ready!(self.turns.count(found)).is_err() {
-                    return Poll::Ready(Err(RecvError));
+                if let Err(error) = ready!(self.turns.count(found)) {
+                    return Poll::Ready(Err(error.without_limit()));
                 }
                 taken = self.look.take_batch(max, &mut f);
             }
@@ -99,12 +99,12 @@ impl<T: Send + 'static> Receiver<T> {
     ) -> Poll<Result<Event<T>, RecvError>> {
         let Self { shared, port, look, .. } = self;
         if let Some(found) = look.for_event() {
-            return Poll::Ready(finish(Ok(found)).map_err(|_| RecvError));
+            return Poll::Ready(finish(Ok(found)).map_err(RecvTimeoutError::without_limit));
         }
         let (what, parker) = (look.kind_of_event_wait(), port.inbox.parker());
         let end = |step| look.step(step, Look::for_event);
         let found = ready!(shared.poll(doze, parker, cx, what, end));
-        Poll::Ready(finish(look.end_wait(found)).map_err(|_| RecvError))
+        Poll::Ready(finish(look.end_wait(found)).map_err(RecvTimeoutError::without_limit))
     }
 
     fn poll_message(
@@ -127,8 +127,8 @@ impl<T: Send + 'static> Receiver<T> {
             if let Some(message) = self.look.take_of_run() {
                 return Poll::Ready(Ok(message));
             }
-            if ready!(self.poll_run(doze, cx)).is_err() {
-                return Poll::Ready(Err(RecvError));
+            if let Err(error) = ready!(self.poll_run(doze, cx)) {
+                return Poll::Ready(Err(error.without_limit()));
             }
         }
     }
@@ -158,7 +158,8 @@ impl<T: Send + 'static> Receiver<T> {
 impl<T: Send + 'static> Stream for Receiver<T> {
     type Item = (Seq, T);
 
-    /// The next message; none when it has closed. Gives way to others after 128 in a row.
+    /// The next message; none when it has closed, or a [notice](crate::Notice) comes next. Gives way to others
+    /// after 128 in a row.
     ///
     /// A message is handled when the next is asked for: combinators that work on several at a time make of the
     /// receiver's [`progress`](Receiver::progress) only that their work has begun.

@@ -232,9 +232,9 @@ impl<T: Send + 'static> Receiver<T> {
     /// fn meet(mut tx: Sender<u32>, mut rx: Receiver<u32>, other: Progress) -> Result<u32, RecvError> {
     ///     let mut sum = 0;
     ///     for n in 1..=100 {
-    ///         let t = tx.send_stamped(n).map_err(|_| RecvError)?;
+    ///         let t = tx.send_stamped(n).map_err(|_| RecvError::Closed)?;
     ///         rx.catch_up(t, |_, n| sum += n)?; // waits for nobody
-    ///         other.wait_for(t).map_err(|_| RecvError)?;
+    ///         other.wait_for(t).map_err(|_| RecvError::Closed)?;
     ///     }
     ///     drop(tx);
     ///     rx.messages().for_each(|(_, n)| sum += n);
@@ -283,6 +283,6 @@ impl<T: Send + 'static> Receiver<T> {
                 look.step(step, |look| look.for_caught_up(seq))
             }),
         };
-        finish(found).map_err(|_: RecvTimeoutError| RecvError)
+        finish(found).map_err(RecvTimeoutError::without_limit)
     }
 }

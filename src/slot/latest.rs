@@ -105,7 +105,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
     /// If it has read the last: no publisher is left, nor a [`Slot`](crate::Slot) that could make one. Or the engine
     /// was closed.
     pub fn wait_changed(&mut self) -> Result<&Snapshot<T>, RecvError> {
-        self.wait(None).map_err(|_| RecvError)
+        self.wait(None).map_err(|_| RecvError::Closed)
     }
 
     /// As [`wait_changed`](Self::wait_changed), for `timeout` at the longest.
@@ -145,7 +145,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
                 poll_fn(|cx| self.poll_changed(&mut sleeper, cx)).await?;
             }
         }
-        self.current.as_ref().ok_or(RecvError)
+        self.current.as_ref().ok_or(RecvError::Closed)
     }
 
     fn poll_changed(
@@ -164,7 +164,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
                 None
             }
         }));
-        Poll::Ready(found.unwrap_or(Err(RecvError)))
+        Poll::Ready(found.unwrap_or(Err(RecvError::Closed)))
     }
 
     fn wait(&mut self, deadline: Option<Deadline>) -> Result<&Snapshot<T>, RecvTimeoutError> {
@@ -195,7 +195,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
         if self.refresh() {
             Some(Ok(()))
         } else if is_over {
-            Some(Err(RecvError))
+            Some(Err(RecvError::Closed))
         } else {
             None
         }

@@ -331,6 +331,7 @@ fn thousands_come_and_go_at_a_full_inbox() {
                 Ok((seq, value)) => came.push((seq.get(), value)),
                 Err(TryRecvError::Empty) => engine.run_until_idle(),
                 Err(TryRecvError::Closed) => break,
+                Err(TryRecvError::Notice) => unreachable!("nobody gives notices"),
             }
             if nth % 2 == 0 {
                 waiting.pop();

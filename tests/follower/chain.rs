@@ -14,7 +14,7 @@ fn pass_on(mut from: Receiver<Letter>, mut to: Forwarder<Letter>) -> JoinHandle<
     thread::spawn(move || {
         listen_by(|| {
             let event = from.recv_event().ok()?;
-            hand(event, &mut to);
+            hand(event.clone(), &mut to);
             Some(event)
         })
     })

@@ -260,5 +260,5 @@ fn an_inbox_of_one_entry_has_another_for_broadcasts() {
     assert_eq!(parts::passes(&engine).map(|passes| passes > 0), Some(true));
     engine.run_until_idle();
     assert_eq!(take(&mut rx).len(), 3);
-    assert_eq!(rx.recv(), Err(RecvError));
+    assert_eq!(rx.recv(), Err(RecvError::Closed));
 }

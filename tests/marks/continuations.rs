@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use mainspring::{Engine, WaitError, parts};
 
-use crate::support::{Drops, to_the_end, until};
-use crate::{by_hand, engines, seq};
+use crate::seq;
+use crate::support::{Drops, by_hand, engines, to_the_end, until};
 
 /// Goal: a continuation is told the number, when the clock has come to it. Method: each drive.
 #[test]

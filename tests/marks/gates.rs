@@ -6,8 +6,8 @@ use std::thread;
 
 use mainspring::{AddressError, Engine, Event, Source, parts};
 
-use crate::support::to_the_end;
-use crate::{by_hand, engines, seq};
+use crate::seq;
+use crate::support::{by_hand, engines, to_the_end};
 
 /// Goal: a gate opens in the pass that numbers the last of what the last of its authors has sent, after that. Method:
 /// passes by hand, senders that end one after the other.

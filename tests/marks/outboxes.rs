@@ -5,8 +5,8 @@ use std::thread;
 
 use mainspring::{Drive, Engine, TrySendError};
 
-use crate::support::to_the_end;
-use crate::{by_hand, engines, seq};
+use crate::seq;
+use crate::support::{by_hand, engines, to_the_end};
 
 /// Goal: an outbox's messages and marks are one order, in windows, in long rows, and at the very end. Method: several
 /// patterns of sends and marks, each numbered in one pass, and message by message.

@@ -2,7 +2,7 @@
 
 use mainspring::{
     Address, AddressError, Engine, Event, Outbox, Reason, Receiver, SendBatchError, SendError,
-    Sender, StampedError, Target, TryRecvError, TrySendError,
+    Sender, Source, StampedError, Target, TryRecvError, TrySendError,
 };
 
 use crate::parcel::{Cargo, Parcel};
@@ -44,6 +44,7 @@ pub(crate) trait SenderEnd {
     fn len(&self) -> usize;
     fn capacity(&self) -> usize;
     fn duplicate(&self) -> Box<dyn SenderEnd>;
+    fn source(&self) -> Source;
 }
 
 /// An address of either type.
@@ -136,6 +137,7 @@ impl<C: Cargo> ReceiverEnd for Receiver<C> {
         Self::try_recv_event(self).map(|event| match event {
             Event::Message(seq, cargo) => Event::Message(seq, cargo.unload()),
             Event::Clock(seq) => Event::Clock(seq),
+            Event::Notice(seq, notice) => Event::Notice(seq, notice),
             _ => unreachable!("an event of a kind that the model does not know"),
         })
     }
@@ -198,6 +200,10 @@ impl<C: Cargo> SenderEnd for Sender<C> {
 
     fn duplicate(&self) -> Box<dyn SenderEnd> {
         Box::new(self.clone())
+    }
+
+    fn source(&self) -> Source {
+        Self::source(self)
     }
 }
 

@@ -86,6 +86,12 @@ impl History {
         self.messages[&id].number
     }
 
+    /// What a handle sent has lower numbers than this.
+    pub(crate) fn check_below(&self, handle: usize, number: u64) {
+        let known = self.handles[handle].iter().filter_map(|id| self.messages[id].number);
+        assert!(known.max().is_none_or(|last| last < number), "{number} is not the last");
+    }
+
     /// Its receiver has gone without it when the clock stood at `up_to`.
     pub(crate) fn lost(&mut self, id: usize, up_to: u64) {
         self.messages.get_mut(&id).unwrap().up_to = up_to;

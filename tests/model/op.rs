@@ -88,6 +88,20 @@ pub(crate) enum Op {
     Stamped {
         tx: usize,
     },
+    /// A mark by the engine.
+    Mark,
+    /// A mark in the order of an outbox.
+    OutMark {
+        out: usize,
+    },
+    /// A mark that waits for the end of some authors: of those that there are, by the bits.
+    Gate {
+        which: usize,
+    },
+    /// A notice, also to receivers that have closed or gone.
+    Notify {
+        rx: usize,
+    },
     DropReceiver {
         rx: usize,
     },
@@ -149,7 +163,13 @@ fn op() -> impl Strategy<Value = Op> {
             2 => Op::TryRecvBatch { rx, max },
             _ => Op::CaughtUpTo { rx },
         }),
-        1 => which.prop_map(|tx| Op::Stamped { tx }),
+        1 => which.clone().prop_map(|tx| Op::Stamped { tx }),
+        2 => (0..5_usize, which, 0..64_usize).prop_map(|(how, nth, bits)| match how {
+            0 => Op::Mark,
+            1 => Op::OutMark { out: nth },
+            2 => Op::Gate { which: bits },
+            _ => Op::Notify { rx: nth },
+        }),
         5 => prop_oneof![9 => Just(Op::Pass), 3 => Just(Op::Idle), 1 => Just(Op::Settle)],
     ]
 }

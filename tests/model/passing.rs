@@ -23,6 +23,7 @@ impl World {
             // What waits now waits for room.
             assert!(!self.engine.as_ref().unwrap().pass(), "idle, and it is not");
             assert_eq!(self.now(), before);
+            self.check_gates(true);
         }
     }
 
@@ -68,6 +69,7 @@ impl World {
         for receiver in &mut self.receivers {
             receiver.joined_at.get_or_insert(before);
         }
+        self.settle_marks();
         self.expect_messages();
         self.stamp_words();
         self.finish_lanes();
@@ -81,7 +83,9 @@ impl World {
             let mut lanes = self.lanes.iter().filter(|lane| lane.rx == rx);
             let sent = lanes.clone().any(|lane| !lane.of_outbox && !lane.unread.is_empty());
             let ending = lanes.any(|lane| lane.ended && !lane.finished);
-            receiver.must |= receiver.drained && sent && !ending;
+            // A notice may have taken the room.
+            let is_told = !receiver.notices.is_empty();
+            receiver.must |= receiver.drained && sent && !ending && !is_told;
             receiver.drained = false;
         }
     }
@@ -130,6 +134,7 @@ impl World {
 
     /// What can be seen from outside at any time.
     pub(crate) fn check(&self) {
+        self.check_gates(false);
         for (rx, receiver) in self.receivers.iter().enumerate() {
             let Some(end) = &receiver.end else { continue };
             let lanes = self.lanes.iter().filter(|lane| lane.rx == rx);

@@ -15,11 +15,12 @@ impl World {
     pub(crate) fn recv_one(&mut self, rx: usize) -> bool {
         let result = self.receivers[rx].end.as_mut().unwrap().try_recv();
         self.sync();
-        let found = result.is_ok();
+        let found = matches!(result, Ok(_) | Err(TryRecvError::Notice));
         match result {
             Ok((number, parcel)) => self.receive(rx, number, parcel),
             Err(TryRecvError::Empty) => self.find_nothing(rx),
             Err(TryRecvError::Closed) => self.find_closed(rx),
+            Err(TryRecvError::Notice) => self.stop_at_notice(rx),
         }
         found
     }
@@ -34,7 +35,7 @@ impl World {
         let receiver = &self.receivers[rx];
         let moved = !receiver.over
             && receiver.joined_at.is_some_and(|joined| now > joined.max(receiver.told));
-        let message = matches!(result, Ok(Event::Message(..)));
+        let message = matches!(result, Ok(Event::Message(..) | Event::Notice(..)));
         match result {
             Ok(Event::Message(number, parcel)) => self.receive(rx, number.get(), parcel),
             Ok(Event::Clock(clock)) => {
@@ -43,6 +44,7 @@ impl World {
                 self.find_nothing_there(rx);
                 self.receivers[rx].told = now;
             }
+            Ok(Event::Notice(number, notice)) => self.take_notice(rx, number.get(), &notice),
             Ok(event) => panic!("unknown to the model: {event:?}"),
             Err(TryRecvError::Empty) => {
                 assert!(!moved, "the clock has moved, and the receiver was not told");
@@ -52,6 +54,7 @@ impl World {
                 assert!(!moved, "closed before the last clock");
                 self.find_closed(rx);
             }
+            Err(TryRecvError::Notice) => panic!("an event is never refused for a notice"),
         }
         let receiver = &mut self.receivers[rx];
         receiver.over |= receiver.closed && !message;
@@ -69,12 +72,13 @@ impl World {
                 for (number, parcel) in taken {
                     self.receive(rx, number, parcel);
                 }
-                if len < max {
+                if len < max && self.receivers[rx].notices.is_empty() {
                     self.find_nothing_there(rx);
                 }
             }
             Err(TryRecvError::Empty) => self.find_nothing(rx),
             Err(TryRecvError::Closed) => self.find_closed(rx),
+            Err(TryRecvError::Notice) => self.stop_at_notice(rx),
         }
     }
 
@@ -115,12 +119,21 @@ impl World {
         self.history.learn(parcel.id, number);
     }
 
+    /// A notice is next: it is taken as an event.
+    fn stop_at_notice(&mut self, rx: usize) {
+        let event = self.receivers[rx].end.as_mut().unwrap().try_recv_event();
+        self.sync();
+        let Ok(Event::Notice(number, notice)) = event else { panic!("no notice: {event:?}") };
+        self.take_notice(rx, number.get(), &notice);
+    }
+
     /// Nothing is there: whatever comes has a number above the clock (O5).
     fn find_nothing_there(&mut self, rx: usize) {
         let now = self.now();
         let receiver = &mut self.receivers[rx];
         assert!(!receiver.must, "a pass has found room and a message, and nothing came");
         assert_eq!(receiver.next, None, "the number of a message was told, and nothing came");
+        assert!(receiver.notices.is_empty(), "a notice has a number and is not there");
         receiver.above = now;
         receiver.drained = true;
         for lane in self.lanes.iter().filter(|lane| lane.rx == rx) {

@@ -6,6 +6,7 @@ use mainspring::{AddressError, Clock, Drive, Engine, Outbox, Seq};
 
 use crate::ends::{self, Place, ReceiverEnd, SenderEnd, Token};
 use crate::history::History;
+use crate::marking::Noted;
 use crate::op::{Op, Setup};
 use crate::parcel::Ledger;
 
@@ -25,6 +26,9 @@ pub(crate) struct World {
     pub(crate) senders: Vec<Tx>,
     pub(crate) outboxes: Vec<Out>,
     pub(crate) targets: Vec<Aim>,
+    pub(crate) marks: Vec<Noted>,
+    /// The handle of what the engine marks, and of notices: one author, in the order submitted.
+    pub(crate) marker: usize,
 }
 
 /// A receiver.
@@ -49,6 +53,8 @@ pub(crate) struct Rx {
     pub(crate) drained: bool,
     /// A pass has found room and a message: it cannot be without one.
     pub(crate) must: bool,
+    /// Notices that have their numbers and were not taken: the number, and which mark it is.
+    pub(crate) notices: VecDeque<(u64, usize)>,
 }
 
 /// A lane: of a sender, or of a target of an outbox.
@@ -106,12 +112,15 @@ impl World {
             .drive(drive)
             .build()
             .unwrap();
+        let mut history = History::new(setup.start);
         Self {
             setup,
+            marks: Vec::new(),
+            marker: history.handle(),
             clock: engine.clock(),
             engine: Some(engine),
             ledger: Ledger::default(),
-            history: History::new(setup.start),
+            history,
             passes: 0,
             seen: setup.start,
             receivers: Vec::new(),
@@ -142,6 +151,10 @@ impl World {
             Op::TryRecvBatch { rx, max } => self.try_recv_batch(rx, max),
             Op::CaughtUpTo { rx } => self.caught_up_to(rx),
             Op::Stamped { tx } => self.stamped(tx),
+            Op::Mark => self.mark(),
+            Op::OutMark { out } => self.out_mark(out),
+            Op::Gate { which } => self.gate(which),
+            Op::Notify { rx } => self.notify(rx),
             Op::DropReceiver { rx } => self.drop_receiver(rx),
             Op::DropSender { tx } => self.drop_sender(tx),
             Op::DropOutbox { out } => self.drop_outbox(out),
@@ -176,6 +189,7 @@ impl World {
             next: None,
             drained: false,
             must: false,
+            notices: VecDeque::new(),
         });
     }
 
@@ -268,6 +282,7 @@ impl World {
         let Some(rx) = self.live_receiver(rx) else { return };
         let now = self.now();
         drop(self.receivers[rx].end.take());
+        self.receivers[rx].notices.clear();
         for lane in self.lanes.iter_mut().filter(|lane| lane.rx == rx) {
             for id in lane.unread.drain(..) {
                 assert_eq!(self.ledger.drops(id), 1, "parcel {id} was not dropped by the drain");
@@ -351,7 +366,7 @@ impl World {
     }
 }
 
-fn pick(choices: impl Iterator<Item = usize> + Clone, nth: usize) -> Option<usize> {
+pub(crate) fn pick(choices: impl Iterator<Item = usize> + Clone, nth: usize) -> Option<usize> {
     let len = choices.clone().count();
     let nth = nth.checked_rem(len)?;
     choices.into_iter().nth(nth)

@@ -138,7 +138,7 @@ fn a_waker_may_close_the_engine() {
                 assert!(poll(&mut sharing, &mut cx));
                 assert!(poll(&mut reaching, &mut cx));
             }
-            assert_eq!(empty.recv(), Err(RecvError));
+            assert_eq!(empty.recv(), Err(RecvError::Closed));
         });
     }
 }

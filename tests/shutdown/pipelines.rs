@@ -48,7 +48,7 @@ fn read_to_the_end(way: usize, mut rx: Receiver<u64>) -> (Vec<u64>, bool) {
         4 => {
             let mut merge = Merge::new([rx]).unwrap();
             read.extend(merge.messages().map(|(_, n)| n));
-            return (read, merge.recv() == Err(RecvError));
+            return (read, merge.recv() == Err(RecvError::Closed));
         }
         _ => {
             let mut merge = Merge::new([rx]).unwrap();
@@ -57,10 +57,10 @@ fn read_to_the_end(way: usize, mut rx: Receiver<u64>) -> (Vec<u64>, bool) {
                     read.push(n);
                 }
             }
-            return (read, merge.recv() == Err(RecvError));
+            return (read, merge.recv() == Err(RecvError::Closed));
         }
     }
-    let is_final = rx.recv() == Err(RecvError);
+    let is_final = rx.recv() == Err(RecvError::Closed);
     (read, is_final)
 }
 
@@ -141,7 +141,7 @@ fn a_merge_yields_what_was_handed_out() {
         for n in 0..20 {
             assert_eq!(merge.recv_event(), Ok(Event::Message(Seq::new(n + 1), n)));
         }
-        assert_eq!(merge.recv_event(), Err(RecvError));
+        assert_eq!(merge.recv_event(), Err(RecvError::Closed));
         assert_eq!(merge.try_recv(), Err(TryRecvError::Closed));
     }
 }
@@ -165,7 +165,7 @@ fn the_last_clock_is_told() {
         assert_eq!(report.clock.get(), 2);
         assert_eq!(rx.recv_event(), Ok(Event::Message(1.into(), 1)));
         assert_eq!(rx.recv_event(), Ok(Event::Clock(2.into())));
-        assert_eq!(rx.recv_event(), Err(RecvError));
+        assert_eq!(rx.recv_event(), Err(RecvError::Closed));
         assert_eq!(engine.clock().wait_for(2.into()), Ok(2.into()));
         assert_eq!(engine.clock().wait_for(3.into()), Err(WaitError));
         assert_eq!(smol::future::block_on(engine.clock().reached(2.into())), Ok(2.into()));
@@ -173,7 +173,7 @@ fn the_last_clock_is_told() {
         assert_eq!(progress.wait_for(2.into()), Err(WaitError));
         assert_eq!(smol::future::block_on(progress.reached(2.into())), Err(WaitError));
         assert_eq!(other.recv(), Ok((2.into(), 2)));
-        assert_eq!(other.recv(), Err(RecvError));
+        assert_eq!(other.recv(), Err(RecvError::Closed));
         assert_eq!(progress.wait_for(2.into()), Ok(2.into()));
     }
 }

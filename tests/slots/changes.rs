@@ -33,7 +33,7 @@ fn who_waits_for_a_change_hears_of_it() {
             }
             drop(question);
             other.join().unwrap();
-            assert_eq!(answered.wait_changed().unwrap_err(), RecvError);
+            assert_eq!(answered.wait_changed().unwrap_err(), RecvError::Closed);
             assert_eq!(answered.seen(), seq(40_000), "no number but theirs");
         });
     }
@@ -62,7 +62,7 @@ fn tasks_that_wait_for_a_change_hear_of_it() {
                 assert_eq!(**answered.changed().await.unwrap(), round);
             }
             drop(question);
-            assert_eq!(answered.changed().await.unwrap_err(), RecvError);
+            assert_eq!(answered.changed().await.unwrap_err(), RecvError::Closed);
         });
         other.join().unwrap();
     });
@@ -136,12 +136,12 @@ fn a_wait_for_a_change_ends() {
     latest.read();
     let waiter = asleep(latest.clone());
     drop((second, slot));
-    assert_eq!(waiter.join().unwrap(), Err(RecvError));
+    assert_eq!(waiter.join().unwrap(), Err(RecvError::Closed));
 
     let slot = engine.slot();
     let waiter = asleep(slot.latest());
     drop(engine.close(Duration::ZERO));
-    assert_eq!(waiter.join().unwrap(), Err(RecvError));
+    assert_eq!(waiter.join().unwrap(), Err(RecvError::Closed));
 }
 
 /// Goal: what the last publisher has put in is not missed because it has gone. Method: passes by hand.
@@ -156,7 +156,7 @@ fn the_last_state_comes_before_the_end() {
     assert_eq!(timeout, RecvTimeoutError::Timeout, "it has no number yet");
     engine.pass();
     assert_eq!(**latest.wait_changed().unwrap(), 1);
-    assert_eq!(latest.wait_changed().unwrap_err(), RecvError);
+    assert_eq!(latest.wait_changed().unwrap_err(), RecvError::Closed);
 }
 
 /// Goal: `at_least` shows nothing older than the number that was told. Method: a number that is told by another thread

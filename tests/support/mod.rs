@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use mainspring::{Engine, Event, Receiver, Sender, TrySendError, parts};
+use mainspring::{Drive, Engine, Event, Idle, Receiver, Sender, TrySendError, parts};
 
 /// Nothing here takes a hundredth of this, on a machine that is not busy otherwise; what has not
 /// ended by then hangs.
@@ -20,6 +20,17 @@ const FOREVER: Duration = Duration::from_secs(600);
 
 /// A task asks to be polled again some times before it sleeps. One that was polled so often sleeps.
 pub(crate) const TILL_ASLEEP: usize = 24;
+
+/// With passes by hand, where nobody calls for one.
+pub(crate) fn by_hand() -> Engine {
+    Engine::builder().drive(Drive::manual(|| {})).build().unwrap()
+}
+
+/// One of each drive that needs no hand.
+pub(crate) fn engines() -> [Engine; 3] {
+    let thread = |idle| Engine::builder().drive(Drive::thread(idle)).build().unwrap();
+    [Engine::new(), thread(Idle::Park), thread(Idle::Yield)]
+}
 
 /// Runs what would hang if it failed, and fails instead.
 pub(crate) fn to_the_end<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {

@@ -143,10 +143,11 @@ pub(super) fn watch(
     let mut author = Author::new(reader.stage, meter);
     while let Ok(event) = reader.source.recv_event() {
         let Some(event) = marked(event) else { continue };
+        let clock = if let Event::Clock(clock) = event { Some(clock) } else { None };
         reader.tell(event);
         reader.flush();
         // Its own note moves the clock: without the pause it would be told for ever.
-        if let Event::Clock(cause) = event
+        if let Some(cause) = clock
             && reader.stage.stop.pause(WATCH_REST)
         {
             author.send(&mut to_audit, cause);

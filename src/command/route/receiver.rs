@@ -55,7 +55,8 @@ pub(super) fn run(mut lines: Lines, mut output: Output, format: Format, quiet: b
 fn take(lines: &mut Lines, output: &mut Output, format: Format) -> bool {
     match lines.take_now(|nth, seq, line| format.write(nth, seq, line, output)) {
         Ok(()) => return true,
-        Err(TryRecvError::Closed) => return false,
+        // Nobody gives notices here.
+        Err(TryRecvError::Closed | TryRecvError::Notice) => return false,
         Err(TryRecvError::Empty) => {}
     }
     let Some(patience) = output.patience() else {
@@ -68,7 +69,7 @@ fn take(lines: &mut Lines, output: &mut Output, format: Format) -> bool {
             output.flush();
             true
         }
-        Err(RecvTimeoutError::Closed) => false,
+        Err(RecvTimeoutError::Closed | RecvTimeoutError::Notice) => false,
     }
 }
 
