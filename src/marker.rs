@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::clock::Seq;
-use crate::drive::{Doze, For, Shared, Unfinished, look_at};
+use crate::drive::{Doze, For, Shared, Unfinished};
 use crate::error::{AddressError, NotifyError, WaitError, WaitTimeoutError};
 use crate::mark::{Errand, Mark, Origin, Place, TICKET, Withdrawal};
 use crate::notice::Notice;
@@ -308,7 +308,8 @@ impl Ticket {
         self.mark.withdrawal()
     }
 
-    /// The mark's number, if it has one. Runs no pass.
+    /// The mark's number, if it has one. The clock may be about to come to it; whoever has received a message with a
+    /// higher number, or read the clock there, finds it. Runs no pass.
     pub fn seq(&self) -> Option<Seq> {
         self.outcome()?.ok()
     }
@@ -318,8 +319,7 @@ impl Ticket {
         self.mark.outcome()
     }
 
-    /// Waits for the mark's number. Whoever learns of the return sends later, and the clock has come to it, or is about
-    /// to.
+    /// Waits for the mark's number. Whoever learns of the return sends later, and the clock has come to it.
     ///
     /// # Errors
     ///
@@ -348,12 +348,12 @@ impl Future for Ticket {
     /// Ready with the number, as often as it is polled after that.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { shared, mark, sleeper } = self.get_mut();
-        if let Some(outcome) = mark.outcome() {
+        if let Some(outcome) = shared.outcome_of(mark) {
             *sleeper = None;
             return Poll::Ready(outcome);
         }
         let Sleeper { doze, parker } = sleeper.get_or_insert_default();
-        let look = |step| look_at(mark, TICKET, parker, step);
+        let look = |step| shared.look_at(mark, TICKET, parker, step);
         let found = ready!(shared.poll(doze, parker, cx, For::Mark, look));
         Poll::Ready(found.unwrap_or(Err(WaitError)))
     }

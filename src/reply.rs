@@ -27,7 +27,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::clock::Seq;
-use crate::drive::{Doze, For, Shared, Unfinished, look_at};
+use crate::drive::{Doze, For, Shared, Unfinished};
 use crate::error::{AnswerError, AnswerTimeoutError, SendError, TryAnswerError, WaitError};
 use crate::mark::{ANSWER, Mark, Place};
 use crate::marker::Ticket;
@@ -256,11 +256,13 @@ impl<R> Answer<R> {
 
     fn wait_until(&self, deadline: Option<Deadline>) -> Result<Result<Seq, WaitError>, Unfinished> {
         let Slot { shared, mark, .. } = &*self.slot;
-        if let Some(outcome) = mark.outcome() {
+        if let Some(outcome) = shared.outcome_of(mark) {
             return Ok(outcome);
         }
         let parker = Arc::new(Parker::default());
-        shared.wait(&parker, deadline, For::Answer, |step| look_at(mark, ANSWER, &parker, step))
+        shared.wait(&parker, deadline, For::Answer, |step| {
+            shared.look_at(mark, ANSWER, &parker, step)
+        })
     }
 }
 
@@ -270,12 +272,12 @@ impl<R> Future for Answer<R> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = self.get_mut();
         let Slot { shared, mark, .. } = &*answer.slot;
-        if let Some(outcome) = mark.outcome() {
+        if let Some(outcome) = shared.outcome_of(mark) {
             answer.sleeper = None;
             return Poll::Ready(answer.take(outcome));
         }
         let Sleeper { doze, parker } = answer.sleeper.get_or_insert_default();
-        let look = |step| look_at(mark, ANSWER, parker, step);
+        let look = |step| shared.look_at(mark, ANSWER, parker, step);
         let found = ready!(shared.poll(doze, parker, cx, For::Answer, look));
         Poll::Ready(answer.take(found.unwrap_or(Err(WaitError))))
     }

@@ -107,11 +107,37 @@ impl Shared {
         mark: &Mark,
         deadline: Option<Deadline>,
     ) -> Result<Result<Seq, WaitError>, Unfinished> {
-        if let Some(outcome) = mark.outcome() {
+        if let Some(outcome) = self.outcome_of(mark) {
             return Ok(outcome);
         }
         let parker = Arc::new(Parker::default());
-        self.wait(&parker, deadline, For::Mark, |step| look_at(mark, TICKET, &parker, step))
+        self.wait(&parker, deadline, For::Mark, |step| self.look_at(mark, TICKET, &parker, step))
+    }
+
+    /// What whoever waits for a mark is told: its number once the clock has come to it.
+    #[inline]
+    pub(crate) fn outcome_of(&self, mark: &Mark) -> Option<Result<Seq, WaitError>> {
+        let outcome = mark.outcome()?;
+        let is_ahead = outcome.is_ok_and(|seq| seq.get() > self.board.clock.now());
+        (!is_ahead).then_some(outcome)
+    }
+
+    /// A step of a wait for a mark, by one who sleeps at `parker` in one of its places. Who numbers it wakes when the
+    /// clock has come there.
+    pub(crate) fn look_at(
+        &self,
+        mark: &Mark,
+        place: usize,
+        parker: &Arc<Parker>,
+        step: Step,
+    ) -> Option<Result<Seq, WaitError>> {
+        match step {
+            Step::Look => self.outcome_of(mark),
+            Step::Arm => {
+                mark.sleep_at(place, parker);
+                None
+            }
+        }
     }
 
     /// Wakes those who sleep for marks; true if there is a thread among them.
@@ -138,21 +164,5 @@ impl Shared {
     /// The same when no pass follows.
     pub(super) fn run_errands_at_the_end(&self) {
         while self.run_errands() {}
-    }
-}
-
-/// A step of a wait for a mark, by one who sleeps at `parker` in one of its places.
-pub(crate) fn look_at(
-    mark: &Mark,
-    place: usize,
-    parker: &Arc<Parker>,
-    step: Step,
-) -> Option<Result<Seq, WaitError>> {
-    match step {
-        Step::Look => mark.outcome(),
-        Step::Arm => {
-            mark.sleep_at(place, parker);
-            None
-        }
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::executors::{Hooked, all, counter, forget, job, poll_once};
 use crate::seq;
-use crate::support::{Drops, TILL_ASLEEP, by_hand, engines, to_the_end};
+use crate::support::{Drops, TILL_ASLEEP, by_hand, engines, to_the_end, until};
 
 /// Polls it until it sleeps.
 fn fall_asleep<R: std::fmt::Debug>(answer: &mut Answer<R>, waker: &Waker) {
@@ -211,18 +211,20 @@ fn a_waker_may_use_the_engine() {
             for _ in 0..100 {
                 let desk = Desk { engine: engine.clone(), replies: Vec::new(), acts: 0 };
                 let desk = Arc::new(Mutex::new(desk));
+                let mut replies = Vec::new();
                 let mut waiting: Vec<_> = (0..6)
                     .map(|_| {
                         let (reply, mut answer) = engine.reply();
                         let woken = Arc::new(AtomicU64::new(0));
                         let waker = Waker::from(Arc::new(Busy(desk.clone(), woken.clone())));
                         fall_asleep(&mut answer, &waker);
-                        // Only now: it asks to be polled again some times.
-                        desk.lock().replies.push(reply);
+                        replies.push(reply);
                         (answer, waker, woken.load(SeqCst), woken)
                     })
                     .collect();
-                let first = desk.lock().replies.pop().unwrap();
+                let first = replies.pop().unwrap();
+                // Only now, when they all sleep: who asks to be polled again wakes, too.
+                desk.lock().replies = replies;
                 first.send(0).unwrap();
                 for _ in 0..40 {
                     engine.run_until_idle();
@@ -230,8 +232,8 @@ fn a_waker_may_use_the_engine() {
                     drop(next);
                 }
                 for (answer, waker, before, woken) in &mut waiting {
+                    until(|| woken.load(SeqCst) > *before);
                     assert!(poll_once(answer, waker).is_ready());
-                    assert!(woken.load(SeqCst) > *before);
                 }
             }
         }
