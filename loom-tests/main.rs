@@ -20,6 +20,8 @@ fn main() {}
 #[cfg(loom)]
 mod closing;
 #[cfg(loom)]
+mod fences;
+#[cfg(loom)]
 mod follower;
 #[cfg(loom)]
 mod groups;
@@ -60,6 +62,7 @@ fn main() -> std::process::ExitCode {
         short::MODELS,
         heat::MODELS,
         waiting::MODELS,
+        fences::MODELS,
         marks::MODELS,
         slots::MODELS,
         replies::MODELS,

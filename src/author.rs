@@ -12,8 +12,10 @@ use crate::batch::{Way, send_batch};
 use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{For, Shared, Step, Unfinished};
-use crate::error::{SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError};
-use crate::lane::{CLOSED, CLOSING, GONE, POISONED, WANT};
+use crate::error::{
+    Reason, SendBatchError, SendError, SendTimeoutError, StampedError, TrySendError,
+};
+use crate::lane::{CLOSED, CLOSING, FENCED, GONE, POISONED, UNDECIDED, WANT};
 use crate::mark::Origin;
 use crate::marker::Source;
 use crate::park::Deadline;
@@ -42,7 +44,7 @@ impl<T: Send + 'static> Author<T> {
     #[inline]
     pub(crate) fn send(&mut self, value: T) -> Result<(), SendError<T>> {
         match self.producer.push(value) {
-            Ok(()) => self.publish().map_err(SendError::closed),
+            Ok(()) => self.publish(),
             Err(value) => self.send_when_room(value),
         }
     }
@@ -50,24 +52,24 @@ impl<T: Send + 'static> Author<T> {
     #[cold]
     fn send_when_room(&mut self, value: T) -> Result<(), SendError<T>> {
         if wait_for_room(&self.shared, &mut self.producer, None).is_err() {
-            return Err(SendError::closed(value));
+            return Err(self.refuse(value));
         }
         self.send(value)
     }
 
     pub(crate) fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
         let value = match self.producer.push(value) {
-            Ok(()) => return self.publish().map_err(TrySendError::Closed),
+            Ok(()) => return self.publish().map_err(TrySendError::from),
             Err(value) if check_closed(&mut self.producer) => {
-                return Err(TrySendError::Closed(value));
+                return Err(self.refuse(value).into());
             }
             Err(value) => value,
         };
         // The receiver may be waiting for what fills the lane.
         self.shared.drive();
         match self.producer.push(value) {
-            Ok(()) => self.publish().map_err(TrySendError::Closed),
-            Err(value) if check_closed(&mut self.producer) => Err(TrySendError::Closed(value)),
+            Ok(()) => self.publish().map_err(TrySendError::from),
+            Err(value) if check_closed(&mut self.producer) => Err(self.refuse(value).into()),
             Err(value) => Err(TrySendError::Full(value)),
         }
     }
@@ -78,13 +80,13 @@ impl<T: Send + 'static> Author<T> {
         timeout: Duration,
     ) -> Result<(), SendTimeoutError<T>> {
         let value = match self.producer.push(value) {
-            Ok(()) => return self.publish().map_err(SendTimeoutError::Closed),
+            Ok(()) => return self.publish().map_err(SendTimeoutError::from),
             Err(value) => value,
         };
         match wait_for_room(&self.shared, &mut self.producer, Deadline::after(timeout)) {
             Ok(()) => self.send(value).map_err(SendTimeoutError::from),
             Err(NoRoom::Timeout) => Err(SendTimeoutError::Timeout(value)),
-            Err(NoRoom::Closed) => Err(SendTimeoutError::Closed(value)),
+            Err(NoRoom::Closed) => Err(self.refuse(value).into()),
         }
     }
 
@@ -103,7 +105,7 @@ impl<T: Send + 'static> Author<T> {
         let producer = &mut self.producer;
         // Looked at beforehand: the receiver that leaves may be waiting for us, in a destructor that called this.
         if check_closed(producer) {
-            return Err(SendError::closed(value));
+            return Err(self.refuse(value));
         }
         let pushed = match producer.push(value) {
             Err(value) if wait_for_room(&self.shared, producer, None).is_ok() => {
@@ -111,7 +113,7 @@ impl<T: Send + 'static> Author<T> {
             }
             pushed => pushed,
         };
-        pushed.map_err(SendError::closed)?;
+        pushed.map_err(|value| self.refuse(value))?;
         if self.publish_held() {
             self.shared.speak_up(self.producer.state());
         }
@@ -132,10 +134,13 @@ impl<T: Send + 'static> Author<T> {
 
     /// What has become of the last value, which is held.
     pub(crate) fn settled(&self) -> Option<Settled> {
-        let state = self.producer.state();
+        let (state, tail) = (self.producer.state(), self.producer.tail());
         let clock = &self.shared.board().clock;
-        let number = state.number_of(self.producer.tail()).filter(|&number| clock.now() >= number);
-        number.map(Settled::Numbered).or_else(|| state.drained().map(Settled::Drained))
+        let number = state.number_of(tail).filter(|&number| clock.now() >= number);
+        // If the receiver leaves before it is taken, the drain settles it.
+        let fenced = || state.fenced_at().filter(|&end| end < tail && state.take_from(end));
+        let drained = || state.drained().map(Settled::Drained);
+        number.map(Settled::Numbered).or_else(drained).or_else(|| fenced().map(Settled::Fenced))
     }
 
     /// The end of a wait for the number of the last value, which is held; nothing was found if the engine is closed.
@@ -165,12 +170,18 @@ impl<T: Send + 'static> Author<T> {
             // Drained with its number, which the receiver saw before it dropped the value.
             Some(Settled::Drained(_)) => Ok((producer.state().number_of(tail))
                 .expect("a held value without number is left alone")),
+            Some(Settled::Fenced(end)) => {
+                producer.close();
+                let last =
+                    producer.take_fenced(end, 1, &mut unread).and_then(|mut last| last.pop());
+                Err(last.expect("it was taken, and is beyond the end"))
+            }
             None => producer.state().number_of(tail).ok_or_else(|| producer.take_last()),
         };
         if !self.shared.is_poisoned() {
             self.producer.state().let_go();
         }
-        (numbered.map(Seq::new).map_err(SendError::closed), unread)
+        (numbered.map(Seq::new).map_err(|value| self.refuse(value)), unread)
     }
 
     pub(crate) fn stamped(&self) -> Result<Seq, StampedError> {
@@ -191,17 +202,23 @@ impl<T: Send + 'static> Author<T> {
 
     /// Makes the one value that was pushed visible; gives it back if the receiver has gone.
     #[inline]
-    fn publish(&mut self) -> Result<(), T> {
+    fn publish(&mut self) -> Result<(), SendError<T>> {
         let attention = self.producer.publish();
         if attention == 0 { Ok(()) } else { self.heed(attention) }
     }
 
     #[cold]
-    fn heed(&mut self, attention: u32) -> Result<(), T> {
+    fn heed(&mut self, attention: u32) -> Result<(), SendError<T>> {
         match heed(&self.shared, &mut self.producer, attention, 1).pop() {
             None => Ok(()),
-            Some(value) => Err(value),
+            Some(value) => Err(self.refuse(value)),
         }
+    }
+
+    /// A value that cannot be sent.
+    #[cold]
+    pub(crate) fn refuse(&self, value: T) -> SendError<T> {
+        SendError { value, reason: self.producer.reason() }
     }
 
     /// Whether nothing can be sent any more.
@@ -228,6 +245,8 @@ pub(crate) enum Settled {
     Numbered(u64),
     /// The receiver has left, and has drained to here.
     Drained(u64),
+    /// The author was ended here, before the value.
+    Fenced(u64),
 }
 
 /// Why there will be no room, or was none in time.
@@ -320,16 +339,20 @@ pub(crate) fn heed_under_lock<T>(
     if attention & WANT != 0 {
         shared.speak_up(producer.state());
     }
-    if attention & (GONE | POISONED | CLOSING) == 0 {
+    if attention & (GONE | POISONED | CLOSING | FENCED | UNDECIDED) == 0 {
         return Vec::new();
     }
     let attention = producer.state().attention_once_decided();
-    let returned = if attention & GONE != 0 {
-        producer.take_back(count, unread)
-    } else if attention & CLOSED != 0 {
+    let returned = if attention & (CLOSED | GONE) == CLOSED {
         producer.take_unnumbered(count)
     } else {
-        Vec::new()
+        let end = producer.state().fenced_at();
+        let beyond = end.and_then(|end| producer.take_fenced(end, count, unread));
+        match beyond {
+            Some(returned) => returned,
+            None if producer.state().has_left() => producer.take_back(count, unread),
+            None => Vec::new(),
+        }
     };
     producer.close();
     returned
@@ -364,6 +387,10 @@ impl<T> Way<T> for Lone<'_, T> {
 
     fn wait_for_room(&mut self) -> bool {
         wait_for_room(self.shared, self.producer, None).is_ok()
+    }
+
+    fn reason(&self) -> Reason {
+        self.producer.reason()
     }
 }
 

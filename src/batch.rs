@@ -18,6 +18,9 @@ pub(crate) trait Way<T> {
 
     /// Waits for room; false if there will be none. Everything has been published.
     fn wait_for_room(&mut self) -> bool;
+
+    /// Why nothing can be sent any more.
+    fn reason(&self) -> Reason;
 }
 
 /// Sends all values in order; how many.
@@ -68,7 +71,7 @@ impl<T, W: Way<T>> Batch<T, W> {
     }
 
     fn closed<I>(&self, returned: Vec<T>, rest: I) -> SendBatchError<T, I> {
-        SendBatchError { sent: self.sent, returned, rest, reason: Reason::Closed }
+        SendBatchError { sent: self.sent, returned, rest, reason: self.way.reason() }
     }
 }
 

@@ -83,6 +83,8 @@ pub(crate) struct Core {
     touched: Vec<usize>,
     /// Outboxes and broadcasters for which there may be room again, so that their authors may have to be woken.
     authors: Vec<usize>,
+    /// Where authors may sleep that were ended from outside.
+    fenced: Vec<Arc<Parker>>,
     gates: Gates,
     /// Marks that this pass has numbered, or closed.
     done: Chain<DONE>,
@@ -187,6 +189,7 @@ impl Core {
             closing: Vec::new(),
             touched: Vec::new(),
             authors: Vec::new(),
+            fenced: Vec::new(),
             gates: Gates::default(),
             done: Chain::default(),
             opened: Vec::new(),
@@ -319,11 +322,13 @@ impl Core {
 
     /// Finds who sleeps on what this pass has done; the rest is left to the next pass.
     fn collect_wakes(&mut self, effects: &mut Effects) {
-        let Self { ports, sources, touched, authors, again, .. } = self;
+        let Self { ports, sources, touched, authors, fenced, again, .. } = self;
         for wake in &mut effects.wakes {
             while wake.is_none() {
                 // What has been let go of has nobody who sleeps.
-                *wake = if let Some(id) = touched.pop() {
+                *wake = if let Some(parker) = fenced.pop() {
+                    Some(parker).filter(|parker| parker.is_armed())
+                } else if let Some(id) = touched.pop() {
                     ports.get_mut(id).and_then(Port::take_touched).cloned()
                 } else if let Some(id) = authors.pop() {
                     sources
@@ -336,7 +341,7 @@ impl Core {
                 };
             }
         }
-        *again |= !(touched.is_empty() && authors.is_empty());
+        *again |= !(fenced.is_empty() && touched.is_empty() && authors.is_empty());
     }
 
     /// Closes the inboxes that have no source left.

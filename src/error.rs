@@ -38,6 +38,8 @@ pub use publish::{CutError, PublicationError, PublishError, PublishReason};
 pub enum Reason {
     /// The receiver is gone, or the engine is closed ([`Engine::is_closed`](crate::Engine::is_closed) tells).
     Closed,
+    /// The sender was ended from outside ([`Marker::fence`](crate::Marker::fence)).
+    Fenced,
     /// The [`Target`](crate::Target) or [`GroupTarget`](crate::GroupTarget) is not one of this outbox: removed, or
     /// another outbox's.
     UnknownTarget,
@@ -51,6 +53,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed => "the receiver is closed",
+            Self::Fenced => "the sender was ended from outside",
             Self::UnknownTarget => "the target is not one of this outbox",
             Self::NoMember => "the group has no member",
             Self::TooMany => "the outbox has too many targets",
@@ -100,6 +103,8 @@ pub enum TrySendError<T> {
     Full(T),
     /// The receiver is gone.
     Closed(T),
+    /// The sender was ended from outside ([`Marker::fence`](crate::Marker::fence)).
+    Fenced(T),
     /// The target is not one of this outbox.
     UnknownTarget(T),
     /// The group has no member.
@@ -114,6 +119,7 @@ impl<T> TrySendError<T> {
         match self {
             Self::Full(_) => None,
             Self::Closed(_) => Some(Reason::Closed),
+            Self::Fenced(_) => Some(Reason::Fenced),
             Self::UnknownTarget(_) => Some(Reason::UnknownTarget),
             Self::NoMember(_) => Some(Reason::NoMember),
             Self::TooMany(_) => Some(Reason::TooMany),
@@ -125,6 +131,7 @@ impl<T> TrySendError<T> {
         match self {
             Self::Full(value)
             | Self::Closed(value)
+            | Self::Fenced(value)
             | Self::UnknownTarget(value)
             | Self::NoMember(value)
             | Self::TooMany(value) => value,
@@ -146,6 +153,7 @@ impl<T> From<SendError<T>> for TrySendError<T> {
     fn from(error: SendError<T>) -> Self {
         match error.reason {
             Reason::Closed => Self::Closed(error.value),
+            Reason::Fenced => Self::Fenced(error.value),
             Reason::UnknownTarget => Self::UnknownTarget(error.value),
             Reason::NoMember => Self::NoMember(error.value),
             Reason::TooMany => Self::TooMany(error.value),
@@ -158,6 +166,7 @@ impl<T> fmt::Debug for TrySendError<T> {
         f.write_str(match self {
             Self::Full(_) => "Full(..)",
             Self::Closed(_) => "Closed(..)",
+            Self::Fenced(_) => "Fenced(..)",
             Self::UnknownTarget(_) => "UnknownTarget(..)",
             Self::NoMember(_) => "NoMember(..)",
             Self::TooMany(_) => "TooMany(..)",
@@ -183,13 +192,15 @@ pub enum SendTimeoutError<T> {
     Timeout(T),
     /// The receiver is gone.
     Closed(T),
+    /// The sender was ended from outside ([`Marker::fence`](crate::Marker::fence)).
+    Fenced(T),
 }
 
 impl<T> SendTimeoutError<T> {
     /// What was to be sent.
     pub fn into_inner(self) -> T {
         match self {
-            Self::Timeout(value) | Self::Closed(value) => value,
+            Self::Timeout(value) | Self::Closed(value) | Self::Fenced(value) => value,
         }
     }
 
@@ -206,23 +217,30 @@ impl<T> SendTimeoutError<T> {
 
 impl<T> From<SendError<T>> for SendTimeoutError<T> {
     fn from(error: SendError<T>) -> Self {
-        Self::Closed(error.value)
+        match error.reason {
+            Reason::Fenced => Self::Fenced(error.value),
+            _ => Self::Closed(error.value),
+        }
     }
 }
 
 impl<T> fmt::Debug for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_timeout() { "Timeout(..)" } else { "Closed(..)" })
+        f.write_str(match self {
+            Self::Timeout(_) => "Timeout(..)",
+            Self::Closed(_) => "Closed(..)",
+            Self::Fenced(_) => "Fenced(..)",
+        })
     }
 }
 
 impl<T> fmt::Display for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_timeout() {
-            "sending failed: there was no room in time"
-        } else {
-            "sending failed: the receiver is closed"
-        })
+        match self {
+            Self::Timeout(_) => f.write_str("sending failed: there was no room in time"),
+            Self::Closed(_) => write!(f, "sending failed: {}", Reason::Closed),
+            Self::Fenced(_) => write!(f, "sending failed: {}", Reason::Fenced),
+        }
     }
 }
 

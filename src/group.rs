@@ -286,12 +286,14 @@ impl<T: Send + 'static> Group<T> {
     pub(crate) fn remove_lane(&self, lane: &Arc<Lane<T>>, spoke: bool) {
         let mut lists = self.circle.lists.lock();
         lists.lanes.retain(|known| !Arc::ptr_eq(&known.lane, lane));
-        if !spoke {
-            for Member { port, places, .. } in &mut lists.members {
-                for place in places.extract_if(.., |place| Arc::ptr_eq(&place.lane, lane.state())) {
-                    place.tap.finish();
-                    port.withdraw(place.key);
-                }
+        // Of one that was ended from outside some may have joined too late to hear anything.
+        let over = lane.state().is_released();
+        let is_unheard = |place: &Membership| !spoke || over && place.tap.is_joining();
+        let is_it = |at: &mut Membership| Arc::ptr_eq(&at.lane, lane.state()) && is_unheard(at);
+        for Member { port, places, .. } in lists.members.iter_mut().filter(|_| !spoke || over) {
+            for place in places.extract_if(.., is_it) {
+                place.tap.finish();
+                port.withdraw(place.key);
             }
         }
         lists.forget_done();
@@ -316,9 +318,8 @@ impl<T: Send + 'static> Group<T> {
 
     /// The members, in the order in which they joined.
     pub fn members(&self) -> Vec<Address<T>> {
-        let mut members: Vec<_> = self.ordered().into_iter().map(|(_, address)| address).collect();
-        members.shrink_to_fit();
-        members
+        let addresses = self.ordered().into_iter().map(|(_, address)| address);
+        addresses.collect::<Box<[_]>>().into_vec()
     }
 
     /// The members in that order, and the how-manyeth each was to join.

@@ -19,8 +19,14 @@
 //! publishing, sees GONE. If it then reads DRAINED, the value is its own again. If the drain is still under way it
 //! sets AGAIN, which makes the drain look once more: the message counts as sent and never read. It does not wait
 //! for the end of the drain, which runs foreign destructors.
+//!
+//! **A pass ends the author** from outside: it sets UNDECIDED, passes a heavy barrier, reads the tail, and says by
+//! FENCED that this is the end. A publication that precedes the barrier is found; any other finds the word, waits
+//! until it is decided, and is its author's again: a receiver that leaves after FENCED leaves it alone (TAKEN). If
+//! it has left before, the rule above holds.
 
 mod attention;
+mod end;
 mod stalls;
 
 use crossbeam_utils::CachePadded;
@@ -28,14 +34,17 @@ use crossbeam_utils::CachePadded;
 use crate::inbox::Rest;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, AtomicU64};
-use crate::sync::{Arc, Ordering::Relaxed, yield_now};
+use crate::sync::{Arc, Ordering::Relaxed};
 use crate::trace::Whom;
-use attention::{AGAIN, DRAINED, FENCED, HOLD, UNDECIDED};
-pub(crate) use attention::{CLOSED, CLOSING, GONE, POISONED, WANT};
+use attention::{AGAIN, DRAINED, HOLD, STRICT, TAKEN};
+pub(crate) use attention::{CLOSED, CLOSING, FENCED, GONE, POISONED, UNDECIDED, WANT};
 pub(crate) use stalls::Stalls;
 
 /// In `tail`: the sender will publish nothing more. One word with the position, so both are read together.
 const ENDED: u64 = 1 << 63;
+
+/// Beyond what is published.
+pub(crate) const NOWHERE: u64 = u64::MAX;
 
 /// The dispatcher's number for a lane that it does not know yet.
 const UNKNOWN: u32 = u32::MAX;
@@ -50,6 +59,8 @@ pub(crate) struct LaneState {
     parker: Arc<Parker>,
     /// The dispatcher's number for this lane. Written by the dispatcher.
     id: AtomicU32,
+    /// With FENCED, where the author was ended; with TAKEN, from where on it takes back. [`NOWHERE`] before.
+    cut: AtomicU64,
     /// Where the rest of an ended lane is noted if its inbox has no room.
     pub(crate) rest: Rest,
     pub(crate) stalls: Stalls,
@@ -112,6 +123,7 @@ impl LaneState {
             }),
             parker,
             id: AtomicU32::new(UNKNOWN),
+            cut: AtomicU64::new(NOWHERE),
             rest: Rest::default(),
             stalls: Stalls::default(),
             whom: Whom::default(),
@@ -139,7 +151,7 @@ impl LaneState {
         light!("lane.attention.light");
         // Relaxed: the barrier orders it, and who acts on GONE reads again with Acquire.
         match self.sender.attention.load(Relaxed) {
-            attention if attention & FENCED == 0 => attention,
+            attention if attention & STRICT == 0 => attention,
             _ => self.attention_behind_a_fence(),
         }
     }
@@ -149,7 +161,7 @@ impl LaneState {
         // Pairs with the fence of a task that goes to sleep: it sees our tail, or we see its WANT.
         fence!("lane.attention.fence", SeqCst);
         // Relaxed: as without one.
-        self.sender.attention.load(Relaxed) & !FENCED
+        self.sender.attention.load(Relaxed) & !STRICT
     }
 
     /// A forwarder says that nothing with a number up to this one will come.
@@ -207,30 +219,7 @@ impl LaneState {
     /// Whether nothing can be sent any more.
     pub(crate) fn is_shut(&self) -> bool {
         // Relaxed: as `is_gone`.
-        self.sender.attention.load(Relaxed) & (GONE | POISONED | CLOSING) != 0
-    }
-
-    /// How many messages have their numbers, in an engine that was closed: no more ever will.
-    pub(crate) fn numbered_at_last(&self) -> u64 {
-        // Acquire: pairs with `refuse`: the last pass is over, and what it has stamped is seen.
-        self.sender.attention.load(ord!("lane.closed.read", Acquire));
-        // Relaxed: see above.
-        self.stamps.stamped.load(Relaxed)
-    }
-
-    /// The word to heed after a publication that met CLOSING, when it is decided whether that came in time.
-    #[cold]
-    pub(crate) fn attention_once_decided(&self) -> u32 {
-        loop {
-            // Relaxed: the barrier before the first look ordered it behind the publication; what is taken back is read
-            // with Acquire (`numbered_at_last`).
-            let attention = self.sender.attention.load(Relaxed);
-            if attention & UNDECIDED == 0 || attention & POISONED != 0 {
-                return attention;
-            }
-            // Whoever decides holds the core meanwhile, and asks some counters.
-            yield_now();
-        }
+        self.sender.attention.load(Relaxed) & (GONE | POISONED | CLOSING | FENCED) != 0
     }
 
     /// To be asked after a publication that met GONE: whose are the values now?
@@ -340,43 +329,6 @@ impl LaneState {
         self.id.load(Relaxed) == RELEASED
     }
 
-    pub(crate) fn poison(&self) {
-        // Relaxed: nothing but the bit itself is told.
-        self.sender.attention.fetch_or(POISONED, Relaxed);
-        self.parker.wake();
-    }
-
-    /// The engine is being closed. Then the author is to be woken.
-    pub(crate) fn begin_closing(&self) {
-        // Relaxed: the wake-up releases it.
-        self.sender.attention.fetch_or(CLOSING, Relaxed);
-    }
-
-    /// What is published from now on does not count before it is decided whether the engine is closed. To be
-    /// followed by a heavy barrier, and by [`refuse`](Self::refuse) or [`go_on`](Self::go_on).
-    pub(crate) fn suspend(&self) {
-        // Relaxed: the barrier orders it before the looks that follow.
-        self.sender.attention.fetch_or(UNDECIDED, Relaxed);
-    }
-
-    /// The engine is not closed yet: what was published counts.
-    pub(crate) fn go_on(&self) {
-        // Relaxed: nothing rides on it.
-        self.sender.attention.fetch_and(!UNDECIDED, Relaxed);
-    }
-
-    /// No pass runs any more: what is published from now on is its author's again.
-    pub(crate) fn refuse(&self) {
-        // Release: pairs with `numbered_at_last` and `drain_end`.
-        self.sender.attention.fetch_or(POISONED | CLOSED, ord!("lane.closed.publish", Release));
-    }
-
-    /// The engine was closed.
-    pub(crate) fn close(&self) {
-        self.refuse();
-        self.parker.wake();
-    }
-
     // ── the receiver's side ────────────────────────────────────────────────────────────────────────────────
 
     /// Somebody goes to sleep who wants to hear of the next message. To be followed by a heavy barrier.
@@ -391,7 +343,7 @@ impl LaneState {
     /// The sender is to pass a fence after each publication. To be followed by a heavy barrier.
     pub(crate) fn ask_for_fences(&self) {
         // Relaxed: the barrier orders it before the looks that follow.
-        self.sender.attention.fetch_or(FENCED, Relaxed);
+        self.sender.attention.fetch_or(STRICT, Relaxed);
     }
 
     /// Frees the slots before `head`.
@@ -425,8 +377,10 @@ impl LaneState {
         let mut seen = 0;
         while seen & CLOSED == 0 {
             let attention = &self.sender.attention;
+            // Of an author that was ended what lies beyond is its own.
+            let left = if seen & FENCED != 0 { GONE | TAKEN } else { GONE };
             // Relaxed, both: the heavy barrier that follows orders it before the drain's look at the tail.
-            match attention.compare_exchange(seen, seen | GONE, Relaxed, Relaxed) {
+            match attention.compare_exchange(seen, seen | left, Relaxed, Relaxed) {
                 Ok(_) => break,
                 Err(now) => seen = now,
             }
@@ -434,7 +388,8 @@ impl LaneState {
     }
 
     /// Where the drain must stop: the tail, or one before it if the sender waits for the last number. In an engine that
-    /// was closed, before what has no number: a sender that saw CLOSED without GONE takes it back.
+    /// was closed, before what has no number: a sender that saw CLOSED without GONE takes it back. Of a sender that was
+    /// ended, before what it takes back.
     pub(crate) fn drain_end(&self) -> u64 {
         // Acquire: the slots up to there are written, and the HOLD that preceded the publication is seen.
         let tail = self.sender.tail.load(ord!("lane.drain.tail", Acquire)) & !ENDED;
@@ -443,8 +398,13 @@ impl LaneState {
         if attention & CLOSED != 0 {
             return tail.min(self.numbered_at_last());
         }
-        let held = attention & HOLD != 0;
-        if held && tail > 0 && self.number_of(tail).is_none() { tail - 1 } else { tail }
+        let mut end = tail;
+        if attention & TAKEN != 0 {
+            // Relaxed: it was there when GONE was set, and the barrier has passed since.
+            end = end.min(self.cut.load(Relaxed));
+        }
+        let held = attention & HOLD != 0 && end == tail;
+        if held && tail > 0 && self.number_of(tail).is_none() { tail - 1 } else { end }
     }
 
     /// The receiver has dropped everything before `head`. False if more has come, which it must drop too.

@@ -107,6 +107,8 @@ pub(crate) enum Place {
     Next,
     /// The ends of all of these: it is a gate.
     Gate(Vec<Origin>),
+    /// The same, and it ends them, where they are.
+    Fence(Vec<Origin>),
     /// What this outbox had sent.
     Outbox(Arc<OrderRing>),
     /// Nothing; and it is for a receiver: its number is the letter's.

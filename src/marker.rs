@@ -41,16 +41,17 @@ use crate::sync::Arc;
 /// ```
 ///
 /// What hangs on the number is a [continuation](Self::submit_then), or a [gate](Self::gate) waits for the end of
-/// others first.
+/// others first, or a [fence](Self::fence) ends them.
 #[derive(Clone)]
 pub struct Marker {
     shared: Arc<Shared>,
 }
 
-/// Whose end a [gate](Marker::gate) waits for: a sender, a broadcaster or an outbox. A handle: it keeps nothing open.
+/// Whose end a [gate](Marker::gate) waits for, or a [fence](Marker::fence) brings about: a sender, a broadcaster or an
+/// outbox. A handle: it keeps nothing open.
 ///
-/// An author has ended when it was dropped and everything that it sent has its number. A receiver that does not receive
-/// does not delay that.
+/// An author has ended when it was dropped, or fenced, and everything that it sent has its number. A receiver that does
+/// not receive does not delay that.
 #[derive(Clone)]
 pub struct Source {
     shared: Arc<Shared>,
@@ -177,7 +178,8 @@ impl Marker {
         sources: &[Source],
         then: impl FnOnce(Result<Seq, WaitError>) + Send + 'static,
     ) -> Result<Ticket, AddressError> {
-        Ok(self.make(Some(Box::new(then)), self.gate_of(sources)?).fire())
+        let origins = self.origins_of(sources)?;
+        Ok(self.make(Some(Box::new(then)), Place::Gate(origins)).fire())
     }
 
     /// A gate to be submitted later.
@@ -186,7 +188,61 @@ impl Marker {
     ///
     /// As [`gate`](Self::gate).
     pub fn prepare_gate(&self, sources: &[Source]) -> Result<Prepared, AddressError> {
-        Ok(self.make(None, self.gate_of(sources)?))
+        Ok(self.make(None, Place::Gate(self.origins_of(sources)?)))
+    }
+
+    /// Ends all of these from outside, at what they have published, and submits a [gate](Self::gate) that waits for
+    /// that: the **fence**. What they have published before gets its number, lower ones than the fence, at once,
+    /// also where an inbox is full. What they send later comes back to them with
+    /// [`Reason::Fenced`](crate::Reason::Fenced), as does what they wait to send; from the fence's number on that
+    /// is sure, and may be so before. Never waits.
+    ///
+    /// It ends these and no others: clones of a sender, and what its owner makes of its address, are other authors.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::Reason;
+    /// let engine = mainspring::Engine::new();
+    /// let (mut tx, mut rx) = engine.channel();
+    /// tx.send("in time")?;
+    /// let fence = engine.marker().fence(&[tx.source()])?.wait()?;
+    /// let late = tx.send("too late").unwrap_err();
+    /// assert_eq!((late.reason, late.into_inner()), (Reason::Fenced, "too late"));
+    ///
+    /// let (seq, _) = rx.recv()?;
+    /// assert!(seq < fence);
+    /// assert!(rx.recv().is_err()); // its only sender has ended
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Foreign`](AddressError::Foreign) if one of them is another engine's.
+    pub fn fence(&self, sources: &[Source]) -> Result<Ticket, AddressError> {
+        Ok(self.prepare_fence(sources)?.fire())
+    }
+
+    /// As [`fence`](Self::fence), and `then` is called once it has its number: see [`submit_then`](Self::submit_then).
+    ///
+    /// # Errors
+    ///
+    /// As [`fence`](Self::fence).
+    pub fn fence_then(
+        &self,
+        sources: &[Source],
+        then: impl FnOnce(Result<Seq, WaitError>) + Send + 'static,
+    ) -> Result<Ticket, AddressError> {
+        let origins = self.origins_of(sources)?;
+        Ok(self.make(Some(Box::new(then)), Place::Fence(origins)).fire())
+    }
+
+    /// A fence to be submitted later.
+    ///
+    /// # Errors
+    ///
+    /// As [`fence`](Self::fence).
+    pub fn prepare_fence(&self, sources: &[Source]) -> Result<Prepared, AddressError> {
+        Ok(self.make(None, Place::Fence(self.origins_of(sources)?)))
     }
 
     /// Gives a receiver a [`Notice`]: an event that is no message, which it is told in order with its messages, by
@@ -237,12 +293,12 @@ impl Marker {
         Ok(self.prepared(mark))
     }
 
-    fn gate_of(&self, sources: &[Source]) -> Result<Place, AddressError> {
+    fn origins_of(&self, sources: &[Source]) -> Result<Vec<Origin>, AddressError> {
         let origin = |source: &Source| {
             let is_ours = Arc::ptr_eq(&source.shared, &self.shared);
             if is_ours { Ok(source.origin.clone()) } else { Err(AddressError::Foreign) }
         };
-        Ok(Place::Gate(sources.iter().map(origin).collect::<Result<_, _>>()?))
+        sources.iter().map(origin).collect()
     }
 
     fn make(&self, errand: Option<Errand>, place: Place) -> Prepared {

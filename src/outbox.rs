@@ -178,7 +178,7 @@ impl Outbox {
             Err(value) if branch.wait_for_room() => branch.push(value),
             pushed => pushed,
         };
-        pushed.map_err(SendError::closed)?;
+        pushed.map_err(|value| branch.refuse(value))?;
         match branch.publish_all() {
             0 => Ok(()),
             attention => branch.heed_one(attention),
@@ -206,8 +206,9 @@ impl Outbox {
         if !has_room() {
             self.shared.drive();
             if !has_room() {
-                let closed = check_closed(producer) || self.shared.is_closing();
-                return Err(if closed {
+                return Err(if self.ring.state().is_fenced() {
+                    TrySendError::Fenced(value)
+                } else if check_closed(producer) || self.shared.is_closing() {
                     TrySendError::Closed(value)
                 } else {
                     TrySendError::Full(value)
@@ -311,7 +312,7 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// If it is a gate, or another engine's; it comes back.
+    /// If it is a gate or a fence, or another engine's; it comes back.
     pub fn fire(&mut self, prepared: Prepared) -> Result<Ticket, Prepared> {
         prepared.fire_after(&self.shared, &self.ring, self.tail)
     }

@@ -24,6 +24,8 @@ use crate::trace::{self, Who};
 /// What one sender sends is numbered in the order sent. Between two senders, also of one thread, there is no such
 /// promise, unless the second sends after the first's message has its number ([`send_stamped`](Self::send_stamped)).
 ///
+/// It can be [ended from outside](crate::Marker::fence): then what it is to send comes back, and the error says so.
+///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let engine = mainspring::Engine::new();
@@ -189,7 +191,8 @@ impl<T: Send + 'static> Sender<T> {
         self.author.source()
     }
 
-    /// Whether the receiver is gone. True is final; false may be outdated on return.
+    /// Whether nothing can be sent any more: the receiver is gone, or this was ended from outside. True is final; false
+    /// may be outdated on return.
     pub fn is_closed(&self) -> bool {
         self.author.is_closed()
     }

@@ -171,10 +171,15 @@ impl Tap {
         }
     }
 
+    /// Whether the member has yet to be taken in. For good, if the dispatcher has let go of the lane.
+    pub(crate) fn is_joining(&self) -> bool {
+        // Relaxed: nothing is read by it.
+        self.line.head.load(Relaxed) == JOINING
+    }
+
     /// Where the member is; none before it was taken in, when it reads no more, and when it was removed.
     pub(crate) fn position(&self) -> Option<u64> {
-        // Relaxed, both: a report.
-        let is_joining = self.line.head.load(Relaxed) == JOINING;
+        let is_joining = self.is_joining();
         // Relaxed: a report.
         let is_removed = self.standing.removed.load(Relaxed);
         self.held_from().filter(|_| !is_joining && !is_removed)

@@ -382,6 +382,8 @@ fn a_subscriber_may_use_the_engine() {
             let (engine, dispatch) = (engine.clone(), dispatch.clone());
             move || {
                 let (mut tx, mut rx): (Sender<u32>, Receiver<u32>) = engine.channel();
+                // So that it is open until it has other sources.
+                let open = tx.clone();
                 let group = engine.group();
                 group.join(&rx.address()).unwrap();
                 let inner = dispatch.clone();
@@ -395,6 +397,7 @@ fn a_subscriber_may_use_the_engine() {
                 let mut feed = group.broadcaster();
                 let mut out = engine.outbox();
                 let target = out.add(&address).unwrap();
+                drop(open);
                 for n in 0..10 {
                     let mut member = group.subscribe();
                     feed.send_stamped(n).unwrap();

@@ -1,9 +1,11 @@
-//! Marks: numbers for events without a receiver, what hangs on them, and gates.
+//! Marks: numbers for events without a receiver, what hangs on them, gates, and fences.
 
 #![cfg(not(loom))]
 
 #[path = "marks/continuations.rs"]
 mod continuations;
+#[path = "marks/fences.rs"]
+mod fences;
 #[path = "marks/gates.rs"]
 mod gates;
 #[path = "marks/outboxes.rs"]

@@ -126,7 +126,7 @@ impl<T: Send + 'static> Future for Sending<'_, T> {
         loop {
             match author.producer.push(value) {
                 Ok(()) => {
-                    let sent = author.publish().map_err(SendError::closed);
+                    let sent = author.publish();
                     return author.turns.count(Poll::Ready(sent));
                 }
                 Err(refused) => value = refused,
@@ -134,7 +134,7 @@ impl<T: Send + 'static> Future for Sending<'_, T> {
             let wait = wait.get_or_insert_default();
             match wait.poll(&author.shared, &mut author.producer, cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(SendError::closed(value))),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(author.refuse(value))),
                 Poll::Pending => {
                     *place = Some(value);
                     return Poll::Pending;
@@ -172,14 +172,14 @@ impl<T: Send + 'static> Stamping<'_, T> {
         if !*is_held {
             let mut value = place.take().expect("polled after it was ready");
             if check_closed(&mut author.producer) {
-                return Poll::Ready(Err(SendError::closed(value)));
+                return Poll::Ready(Err(author.refuse(value)));
             }
             while let Err(refused) = author.producer.push(value) {
                 value = refused;
                 let wait = wait.get_or_insert_default();
                 match wait.poll(&author.shared, &mut author.producer, cx) {
                     Poll::Ready(Ok(())) => {}
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(SendError::closed(value))),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(author.refuse(value))),
                     Poll::Pending => {
                         *place = Some(value);
                         return Poll::Pending;

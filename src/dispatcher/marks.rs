@@ -4,6 +4,10 @@
 //! same pass, after them. That an author is done is a fact kept with its lane ([`LaneState::is_released`]); of one that
 //! is not, the source has the gate noted with it, so that a pass costs nothing for gates that stay shut.
 //!
+//! A **fence** is a gate that ends the authors itself, at what they have published when the pass comes to it: after the
+//! marks, so that they can have known of no mark that this pass has yet to number. What they have published since the
+//! pass has loaded the tails is left to the next, as what they may have known of.
+//!
 //! **Whom a mark names** (an author, an outbox, a receiver) may have joined after this pass has read the topology. Then
 //! what has been listed meanwhile is applied at once: put off to the next pass, the mark would lie above what was sent
 //! after it and is numbered in this one.
@@ -11,9 +15,9 @@
 use slab::Slab;
 
 use super::Core;
-use super::source::{Kind, Outlets, Source};
+use super::source::{Kind, Outlets, Source, Target};
 use crate::inbox::Run;
-use crate::lane::LaneState;
+use crate::lane::{LaneState, NOWHERE};
 use crate::mark::{Chain, DONE, Mark, Origin, Place};
 use crate::order::OrderRing;
 use crate::sync::Arc;
@@ -24,6 +28,10 @@ pub(super) struct Gates {
     shut: Slab<Gate>,
     /// Those that are to be numbered in this pass.
     open: Vec<Arc<Mark>>,
+    /// Those that have yet to end whom they wait for.
+    fences: Vec<(Arc<Mark>, Vec<Origin>)>,
+    /// The authors whom this pass has ended.
+    ended: Vec<usize>,
 }
 
 struct Gate {
@@ -63,10 +71,56 @@ impl Core {
             match mark.take_place() {
                 Place::Next => self.stamp_mark(mark),
                 Place::Gate(authors) => self.shut_gate(mark, authors),
+                Place::Fence(authors) => self.gates.fences.push((mark, authors)),
                 Place::Outbox(ring) => self.queue_mark(mark, &ring),
                 Place::Letter => self.place_letter(mark),
             }
         }
+        if !self.gates.fences.is_empty() {
+            self.end_authors();
+        }
+    }
+
+    /// Ends the authors whom fences name.
+    fn end_authors(&mut self) {
+        let fences = std::mem::take(&mut self.gates.fences);
+        let authors = || fences.iter().flat_map(|(_, authors)| authors.iter().map(Origin::state));
+        self.apply_changes_until(|| authors().all(is_known));
+        for id in authors().filter_map(LaneState::id) {
+            self.sources[id as usize].state().suspend();
+        }
+        // Pairs with the light barrier of each author: we see what it has published, or it finds the word, and waits.
+        heavy!("pass.fence.heavy");
+        // Whoever waits for room at a target has announced that before.
+        let listed = self.board.topology.generation();
+        while self.generation < listed {
+            self.apply_changes();
+            self.again = true;
+        }
+        for id in authors().filter_map(LaneState::id) {
+            self.end_author(id as usize);
+        }
+        for (mark, authors) in fences {
+            self.shut_gate(mark, authors);
+        }
+    }
+
+    fn end_author(&mut self, id: usize) {
+        let source = &mut self.sources[id];
+        if source.cut == NOWHERE {
+            (source.cut, _) = source.state().published();
+        }
+        if let Kind::Outbox(Outlets { ring, targets, .. }) = &source.kind {
+            // Of each lane so much as the words name. Before the ring: its author finds them decided, too.
+            for (number, target) in targets.iter().enumerate() {
+                let Some(Target { lane, stamped, .. }) = target else { continue };
+                let words = (source.stamped..source.cut).map(|at| usize::from(ring.target(at)));
+                lane.fence_at(stamped + words.filter(|&word| word == number).count() as u64);
+            }
+        }
+        source.state().fence_at(source.cut);
+        self.fenced.extend(source.states().map(|state| state.parker().clone()));
+        self.gates.ended.push(id);
     }
 
     /// Applies what was listed after this pass had read the topology, until somebody is known. What has joined is
@@ -196,6 +250,11 @@ impl Core {
 
     /// Numbers the gates whose last author is done. After the lanes.
     pub(super) fn stamp_gates(&mut self) {
+        while let Some(id) = self.gates.ended.pop() {
+            // The next pass numbers the rest. Only now: in this one it may have come to wait for room.
+            self.look_again(id);
+            self.again = true;
+        }
         let mut open = std::mem::take(&mut self.gates.open);
         for mark in open.drain(..) {
             self.stamp_mark(mark);
@@ -219,6 +278,7 @@ impl Core {
         let Self { board, gates, sources, .. } = self;
         let mut left: Vec<_> = gates.shut.drain().map(|gate| gate.mark).collect();
         left.append(&mut gates.open);
+        left.extend(gates.fences.drain(..).map(|(mark, _)| mark));
         for (_, source) in sources.iter_mut() {
             if let Kind::Outbox(Outlets { marks, .. }) = &mut source.kind {
                 left.extend(std::iter::from_fn(|| marks.pop()));

@@ -11,7 +11,7 @@
 use super::Core;
 use super::source::Phase;
 use crate::inbox::Inbox;
-use crate::lane::LaneState;
+use crate::lane::{LaneState, NOWHERE};
 
 /// What came of the short way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,10 @@ impl Core {
             return Short::Pass;
         };
         let (seen, ended) = lane.published();
+        let is_ended = ended || source.cut != NOWHERE;
         // The marks after the tail: what was submitted before something that is in it has a lower number.
-        if ended || source.phase != Phase::Hot || lane.is_wanted() || self.board.marks.is_waiting()
-        {
+        let marks = self.board.marks.is_waiting();
+        if is_ended || source.phase != Phase::Hot || lane.is_wanted() || marks {
             return Short::Pass;
         }
         let len = seen - source.stamped;

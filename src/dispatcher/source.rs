@@ -3,7 +3,7 @@
 
 use super::fan::Fan;
 use crate::given::Given;
-use crate::lane::LaneState;
+use crate::lane::{LaneState, NOWHERE};
 use crate::mark::{Chain, NEXT};
 use crate::order::OrderRing;
 use crate::sync::Arc;
@@ -28,6 +28,8 @@ pub(super) struct Source {
     pub(super) age: Option<u64>,
     /// Gates that wait for its end.
     pub(super) gates: Vec<usize>,
+    /// Where it was ended from outside; [`NOWHERE`] if it was not.
+    pub(super) cut: u64,
 }
 
 /// What of a source comes after no change of the topology but those up to a generation.
@@ -158,6 +160,7 @@ impl Source {
             assured: Assured::default(),
             age: None,
             gates: Vec::new(),
+            cut: NOWHERE,
         }
     }
 
@@ -176,12 +179,19 @@ impl Source {
         if let Kind::Forwarder(_) = self.kind {
             return self.collect_forwarder(pass);
         }
-        let (seen, ended) = self.state().published();
+        let (seen, ended) = self.published();
         if seen == self.stamped && !ended {
             return false;
         }
         (self.seen, self.ended, self.spoke) = (seen, ended, pass);
         true
+    }
+
+    /// How far the author has come, and whether that is the end.
+    #[inline]
+    pub(super) fn published(&self) -> (u64, bool) {
+        let (tail, ended) = self.state().published();
+        (tail.min(self.cut), ended || self.cut != NOWHERE)
     }
 
     /// This pass leaves it alone.

@@ -117,8 +117,13 @@ impl Core {
     }
 
     fn add_target(&mut self, ring: &OrderRing, number: u16, target: Target) {
+        let Some(id) = ring.state().id() else {
+            // It was ended from outside, and its author has yet to find out.
+            target.lane.fence_at(0);
+            target.lane.release();
+            return target.to.into_iter().for_each(|to| self.end_source(to.port));
+        };
         target.lane.set_id(u32::from(number));
-        let id = ring.state().id().expect("an outbox joins before its targets and goes after them");
         let Kind::Outbox(outlets) = &mut self.sources[id as usize].kind else {
             unreachable!("an order ring belongs to an outbox")
         };
@@ -140,7 +145,7 @@ impl Core {
     pub(super) fn look_again(&mut self, id: usize) {
         // One that this pass has made cold stands in the list still.
         self.scan.tidy(&self.sources);
-        let source = &mut self.sources[id];
+        let Some(source) = self.sources.get_mut(id) else { return };
         if let Phase::Waiting { .. } | Phase::Cold = source.phase {
             self.scan.add(id, source);
         }

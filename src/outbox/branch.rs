@@ -4,8 +4,8 @@ use super::target::TargetLane;
 use crate::author::{heed, wait_for_room};
 use crate::batch::Way;
 use crate::drive::{For, Shared, Step};
-use crate::error::SendError;
-use crate::lane::WANT;
+use crate::error::{Reason, SendError};
+use crate::lane::{FENCED, UNDECIDED, WANT};
 use crate::order::OrderRing;
 use crate::stall::{Stall, full_inbox};
 
@@ -50,6 +50,10 @@ impl<T: Send + 'static> Way<T> for Branch<'_, T> {
         wait_for_words(self.shared, self.ring, *self.tail, self.limit)
             && (producer.has_room() || wait_for_room(self.shared, producer, None).is_ok())
     }
+
+    fn reason(&self) -> Reason {
+        if self.ring.state().is_fenced() { Reason::Fenced } else { self.lane.producer.reason() }
+    }
 }
 
 impl<'a, T: Send + 'static> Branch<'a, T> {
@@ -78,7 +82,8 @@ impl<'a, T: Send + 'static> Branch<'a, T> {
         *self.limit - (*self.tail + self.pending())
     }
 
-    /// Makes all that was written visible, and returns the attention of the lane, and the WANT of the ring.
+    /// Makes all that was written visible, and returns the attention of the lane, and of the ring what that alone can
+    /// say.
     #[inline]
     pub(super) fn publish_all(&mut self) -> u32 {
         let count = self.pending();
@@ -88,7 +93,8 @@ impl<'a, T: Send + 'static> Branch<'a, T> {
         let producer = &self.lane.producer;
         producer.state().publish(producer.tail());
         self.ring.state().publish(*self.tail);
-        producer.state().attention() | (self.ring.state().attention() & WANT)
+        let of_ring = self.ring.state().attention() & (WANT | FENCED | UNDECIDED);
+        producer.state().attention() | of_ring
     }
 
     /// Acts on that. Returns, in order, those of the last `count` values that are ours again.
@@ -98,18 +104,54 @@ impl<'a, T: Send + 'static> Branch<'a, T> {
             // The dispatcher looks at the ring, not at the lanes.
             self.shared.speak_up(self.ring.state());
         }
+        if attention & (FENCED | UNDECIDED) != 0 {
+            self.ring.state().attention_once_decided();
+            if let Some(end) = self.ring.state().fenced_at()
+                && let Some(returned) = self.take_fenced(end, count)
+            {
+                return returned;
+            }
+        }
         heed(self.shared, &mut self.lane.producer, attention & !WANT, count)
+    }
+
+    /// The outbox was ended after so many words: what lies beyond is ours again. It is of the last publication, since
+    /// each is followed by a look; so all of it is in this lane. None if there is nothing, or the receiver has left
+    /// before, which settles it.
+    fn take_fenced(&mut self, end: u64, count: usize) -> Option<Vec<T>> {
+        let beyond = self.tail.saturating_sub(end);
+        *self.tail -= beyond;
+        // No room from now on.
+        *self.limit = *self.tail;
+        self.ring.state().publish(*self.tail);
+        let producer = &mut self.lane.producer;
+        let from = producer.tail() - beyond;
+        let taken = producer.take_fenced(from, count, &mut Vec::new())?;
+        producer.close();
+        Some(taken)
     }
 
     #[cold]
     pub(super) fn heed_one(&mut self, attention: u32) -> Result<(), SendError<T>> {
-        self.heed(attention, 1).pop().map_or(Ok(()), |value| Err(SendError::closed(value)))
+        match self.heed(attention, 1).pop() {
+            None => Ok(()),
+            Some(value) => Err(self.refuse(value)),
+        }
+    }
+
+    /// A value that cannot be sent.
+    #[cold]
+    pub(super) fn refuse(&self, value: T) -> SendError<T> {
+        SendError { value, reason: self.reason() }
     }
 }
 
 /// Waits until the ring has room for a word; false if there never will be.
 fn wait_for_words(shared: &Shared, ring: &OrderRing, tail: u64, limit: &mut u64) -> bool {
     let mut has_room = || {
+        if ring.state().is_fenced() {
+            return Some(false);
+        }
         *limit = ring.state().head() + ring.capacity();
         // In a closing engine whoever waits behind others is refused at once.
         if tail < *limit { Some(true) } else { ring.state().is_shut().then_some(false) }

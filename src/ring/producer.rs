@@ -1,6 +1,7 @@
 //! The writing end of a lane.
 
 use super::{Lane, drop_quietly, go_on_with};
+use crate::error::Reason;
 use crate::lane::{AfterGone, LaneState};
 use crate::sync::atomic::AtomicU64;
 use crate::sync::{Arc, Ordering::Relaxed, UnsafeCell};
@@ -182,6 +183,37 @@ impl<T> Producer<T> {
         let returned = values.split_off(values.len().saturating_sub(count));
         unread.append(&mut values);
         returned
+    }
+
+    /// When it was ended from outside: takes back what it has published from `position` on, in order, the last `count`
+    /// of it; what else is there goes to `unread`. None if there is nothing, or the receiver had left before: then that
+    /// settles it.
+    pub(crate) fn take_fenced(
+        &mut self,
+        position: u64,
+        count: usize,
+        unread: &mut Vec<T>,
+    ) -> Option<Vec<T>> {
+        if position >= self.tail || !self.lane.state.take_from(position) {
+            return None;
+        }
+        let end = self.tail;
+        self.tail = position;
+        // First no longer counted as there, then moved out: nothing in between can panic.
+        self.lane.state.publish(self.tail);
+        // SAFETY: they were published (I1); nobody will hand them out (the dispatcher says that the lane, or its order,
+        // ends before them), and a receiver that leaves drains no further than to `position` (TAKEN; `drain_end`). So
+        // they are ours, and the tail has just been moved before them.
+        let mut values: Vec<T> =
+            (position..end).map(|position| unsafe { self.lane.read(position) }).collect();
+        let returned = values.split_off(values.len().saturating_sub(count));
+        unread.append(&mut values);
+        Some(returned)
+    }
+
+    /// Why nothing can be sent any more.
+    pub(crate) fn reason(&self) -> Reason {
+        if self.lane.state.is_fenced() { Reason::Fenced } else { Reason::Closed }
     }
 
     /// When the engine was closed: takes back those of the `count` published last that will never have a number, in

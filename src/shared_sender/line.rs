@@ -157,7 +157,7 @@ impl<T: Send + 'static> Line<T> {
         if queue.is_closed() {
             // At once: the caller may be a destructor, run by the receiver that leaves, or by whoever moves the queue
             // on, and must not wait for them.
-            return Entered::Failed(SendError::closed(value));
+            return Entered::Failed(queue.refuse(value));
         }
         let slot = Slot::new(wants_number);
         queue.waiting.push_back(Waiting { value, slot: slot.clone() });
@@ -175,7 +175,7 @@ impl<T: Send + 'static> Line<T> {
                 Entered::Failed(error) => Err(error.into()),
                 _ => Ok(()),
             },
-            Err(value) if queue.is_closed() => Err(TrySendError::Closed(value)),
+            Err(value) if queue.is_closed() => Err(queue.refuse(value).into()),
             Err(value) => Err(TrySendError::Full(value)),
         }
     }
@@ -192,7 +192,7 @@ impl<T: Send + 'static> Line<T> {
             self.shared().speak_up(lane.state());
         }
         drop(unread);
-        returned.map_or(Entered::Sent, |value| Entered::Failed(SendError::closed(value)))
+        returned.map_or(Entered::Sent, Entered::Failed)
     }
 
     /// Moves the queue on as far as it goes; then the lane's parker tells when it goes further.
@@ -270,7 +270,7 @@ impl<T: Send + 'static> Line<T> {
     /// The outcome of a value when the engine is closed, or when it has left the queue and wants no number.
     pub(super) fn resolve(&self, slot: &Arc<Slot<T>>) -> Outcome<T> {
         if let Some(value) = self.leave(slot) {
-            return Err(SendError::closed(value));
+            return Err(self.queue.lock().refuse(value));
         }
         let (mut effects, mut panic) = (Effects::new(), None);
         self.queue.lock().move_on(self.shared(), &mut effects);
@@ -306,8 +306,8 @@ impl<T: Send + 'static> Line<T> {
 struct Published<T> {
     /// Somebody wants to hear of it.
     want: bool,
-    /// The receiver has gone: it is ours again.
-    returned: Option<T>,
+    /// It is ours again: the receiver has gone, or we were ended.
+    returned: Option<SendError<T>>,
     /// So are these, which were sent before, and never read.
     unread: Vec<T>,
 }
@@ -323,6 +323,14 @@ impl<T: Send + 'static> Queue<T> {
         self.sender.as_mut().is_none_or(|sender| check_closed(&mut sender.author.producer))
     }
 
+    /// A value that cannot be sent.
+    fn refuse(&self, value: T) -> SendError<T> {
+        match &self.sender {
+            Some(sender) => sender.author.refuse(value),
+            None => SendError::closed(value),
+        }
+    }
+
     /// Sends a value; gives it back if there is no room.
     fn send(&mut self, value: T) -> Result<Published<T>, T> {
         let Some(sender) = &mut self.sender else { return Err(value) };
@@ -333,6 +341,7 @@ impl<T: Send + 'static> Queue<T> {
         let Author { shared, producer, .. } = author;
         let mut unread = Vec::new();
         let returned = heed_under_lock(shared, producer, attention & !WANT, 1, &mut unread).pop();
+        let returned = returned.map(|value| author.refuse(value));
         Ok(Published { want: attention & WANT != 0, returned, unread })
     }
 
@@ -346,7 +355,7 @@ impl<T: Send + 'static> Queue<T> {
                 // Also those behind one that waits for its number, which may take as long as the end does.
                 moved |= !self.waiting.is_empty();
                 for Waiting { value, slot } in self.waiting.drain(..) {
-                    effects.settle(slot, Err(SendError::closed(value)));
+                    effects.settle(slot, Err(author.refuse(value)));
                 }
             }
             if let Some(slot) = self.stamping.take() {
@@ -376,9 +385,7 @@ impl<T: Send + 'static> Queue<T> {
                     Ok(Published { want, returned, unread }) => {
                         effects.speak_up |= want;
                         effects.unread.extend(unread);
-                        let outcome =
-                            returned.map_or(Ok(None), |value| Err(SendError::closed(value)));
-                        effects.settle(slot, outcome);
+                        effects.settle(slot, returned.map_or(Ok(None), Err));
                     }
                     Err(value) => {
                         self.waiting.push_front(Waiting { value, slot });

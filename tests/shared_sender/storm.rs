@@ -82,6 +82,7 @@ fn write(
                 Err(SendTimeoutError::Timeout(value) | SendTimeoutError::Closed(value)) => {
                     Some(Err(value))
                 }
+                Err(other) => panic!("{other}"),
             },
             5 => {
                 let sent = smol::future::block_on(shared.send_async(value));

@@ -92,6 +92,11 @@ impl Drops {
     pub(crate) fn count(&self) -> usize {
         self.0.load(SeqCst)
     }
+
+    /// Values that were made, and not dropped.
+    pub(crate) fn alive(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
 }
 
 impl Drop for Counted {
