@@ -97,6 +97,10 @@ const SURVIVORS: &[(&str, &str)] = &[
     ("ready.take.group=Relaxed", "the other half of ready.raise.group"),
     ("ready.take.root=Relaxed", "the other half of ready.raise.root"),
     ("receiver.leave.heavy=none", "as receiver.leave.heavy=AcqRel"),
+    (
+        "lane.taken.publish=Relaxed",
+        "needed for a lane of which the dispatcher had not heard; others have the position from the fence",
+    ),
     ("latest.cut=Relaxed", "the light barrier before it is a fence here, and none in the product"),
     ("slot.leave=Relaxed", "the light barrier before it is a fence here, and none in the product"),
     ("slot.closed=Relaxed", "the other half of slot.leave"),

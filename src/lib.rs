@@ -164,8 +164,9 @@
 //! # Your own events
 //!
 //! What is no message can have a number, too. A [`Marker`] submits marks; [gates](Marker::gate) are marks that wait for
-//! the end of others; a [`Notice`] is told to one receiver, in its place among the messages, and never waits. What
-//! hangs on a number is a [continuation](Marker::submit_then). The page [`own_events`] tells which of them is for what.
+//! the end of others, [fences](Marker::fence) bring it about; a [`Notice`] is told to one receiver, in its place among
+//! the messages, and never waits. What hangs on a number is a [continuation](Marker::submit_then). The page
+//! [`own_events`] tells which of them is for what.
 //!
 //! # States
 //!

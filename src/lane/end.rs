@@ -28,6 +28,9 @@ impl LaneState {
 
     /// Where the author was ended from outside, if it was.
     pub(crate) fn fenced_at(&self) -> Option<u64> {
+        if !self.is_fenced() {
+            return None;
+        }
         // Acquire: pairs with `fence_at`, for the position.
         let attention = self.sender.attention.load(ord!("lane.fenced.read", Acquire));
         // Relaxed: see above.
