@@ -33,6 +33,20 @@ pub const MODELS: &[Model] = &[
         body: a_send_beside_a_close_and_a_leaving_receiver,
     },
     Model {
+        name: "a_mark_beside_a_close_has_a_number_or_never_will",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &["numbered", "refused"],
+        body: a_mark_beside_a_close_has_a_number_or_never_will,
+    },
+    Model {
+        name: "a_fence_beside_a_close_gives_back_what_is_not_sent",
+        preemptions: 1,
+        executions_min: 100,
+        reaches: &["sent", "back"],
+        body: a_fence_beside_a_close_gives_back_what_is_not_sent,
+    },
+    Model {
         name: "a_stamping_sender_beside_a_close",
         preemptions: 2,
         executions_min: 50000,
@@ -160,6 +174,40 @@ fn a_send_beside_a_close_and_a_leaving_receiver() {
     receiver.join().unwrap();
     drop((tx, engine));
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+/// It is settled in the end, whoever comes first, and a number is one that the clock covers.
+fn a_mark_beside_a_close_has_a_number_or_never_will() {
+    let engine = engine(1, 1);
+    let marker = engine.marker();
+    let author = thread::spawn(move || marker.submit());
+    let report = engine.close(Duration::ZERO);
+    let mut ticket = author.join().unwrap();
+    match ticket.outcome().expect("it is settled") {
+        Ok(number) => {
+            reach("numbered");
+            assert!(number <= report.clock && ticket.wait() == Ok(number));
+        }
+        Err(_) => reach("refused"),
+    }
+}
+
+/// A sender that is ended and closed at once: what it sends is numbered, or left, or its own again.
+fn a_fence_beside_a_close_gives_back_what_is_not_sent() {
+    let engine = engine(1, 1);
+    let (mut tx, mut rx) = engine.channel::<u64>();
+    let source = tx.source();
+    let author = thread::spawn(move || {
+        let sent = tx.send(0).is_ok();
+        reach(if sent { "sent" } else { "back" });
+        (tx, sent)
+    });
+    drop(engine.marker().fence(&[source]).unwrap());
+    let report = engine.close(Duration::ZERO);
+    let (_tx, sent) = author.join().unwrap();
+    let left: u64 = report.left.iter().map(|left| left.unread + left.unnumbered).sum();
+    let received = rx.try_recv().is_ok();
+    assert!(if sent { received || left == 1 } else { !received });
 }
 
 fn a_stamping_sender_beside_a_close() {
