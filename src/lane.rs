@@ -84,7 +84,7 @@ struct StampLine {
     last: AtomicU64,
 }
 
-/// Messages of a lane since it began. For an outbox's ring, received is what was numbered.
+/// Messages of a lane since it began. For an outbox's ring, received is of which the words are free again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counts {
     pub(crate) sent: u64,

@@ -24,6 +24,7 @@ use crate::board::Change;
 use crate::clock::Seq;
 use crate::drive::{For, Shared, Step};
 use crate::error::{AddressError, Reason, SendBatchError, SendError, StampedError, TrySendError};
+use crate::lane::Counts;
 use crate::mark::Origin;
 use crate::marker::{Marker, Prepared, Source, Ticket};
 use crate::order::{OrderRing, TARGETS_MAX};
@@ -324,7 +325,8 @@ impl Outbox {
 
     /// Messages of this outbox that have no number yet, as of some moment during the call.
     pub fn len(&self) -> usize {
-        self.ring.state().depth() as usize
+        let Counts { sent, numbered, .. } = self.ring.state().counts();
+        sent.saturating_sub(numbered) as usize
     }
 
     /// Whether all messages have their numbers.

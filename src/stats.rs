@@ -197,13 +197,13 @@ impl Stats {
         }
         let outboxes = (rings.iter().zip(stalled_by).enumerate())
             .map(|(index, (ring, stalled_by))| {
-                let Counts { sent, received, .. } = ring.state().counts();
+                let Counts { sent, numbered, .. } = ring.state().counts();
                 let fills = || receivers.iter().position(|receiver| receiver.fills(index));
                 OutboxStats {
                     name: ring.name.clone(),
                     id: ring.id,
                     sent,
-                    depth: sent.saturating_sub(received),
+                    depth: sent.saturating_sub(numbered),
                     capacity: ring.capacity() as usize,
                     stalls: ring.state().stalls.read().0,
                     held_by: stalled_by.or_else(fills),

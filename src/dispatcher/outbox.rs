@@ -82,9 +82,12 @@ impl Core {
         }
         let source = &self.sources[id];
         if source.stamped != before {
-            // For an author that waits for its numbers. Then the words are free again.
+            // For an author that waits for its numbers.
             source.state().stamp(source.stamped, self.seq);
-            source.state().advance(source.stamped);
+            // Then the words are free again; those of one that has ended stay, as receivers may walk over them yet.
+            if !source.ended {
+                source.state().advance(source.stamped);
+            }
             self.authors.push(id);
         }
         if source.ended && source.stamped == source.seen && step == Step::Done {

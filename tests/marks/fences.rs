@@ -411,3 +411,33 @@ fn an_engine_closes_after_a_fence() {
         assert_eq!(tx.send(2).unwrap_err().value, 2);
     }
 }
+
+/// Goal: what an ended outbox still tries to send does not touch the order of what it has sent, which receivers with
+/// full inboxes read later. Method: a ring that is full when it is ended, and one more message for it.
+#[test]
+fn an_ended_outbox_does_not_touch_its_order() {
+    let engine = Engine::builder().capacity(4).drive(Drive::manual(|| {})).build().unwrap();
+    let [mut a, mut b] = [(); 2].map(|()| engine.options().inbox(1).receiver().unwrap());
+    let mut fill = [engine.sender(&a.address()).unwrap(), engine.sender(&b.address()).unwrap()];
+    fill.iter_mut().for_each(|tx| tx.send(0).unwrap());
+    engine.run_until_idle();
+    let mut out = engine.outbox();
+    let (to_a, to_b) = (out.add(&a.address()).unwrap(), out.add(&b.address()).unwrap());
+    for (to, n) in [(to_a, 1), (to_b, 2), (to_a, 3), (to_b, 4)] {
+        out.send(to, n).unwrap();
+    }
+    engine.run_until_idle();
+    let fence = engine.marker().fence(&[out.source()]).unwrap();
+    engine.run_until_idle();
+    assert_eq!(fence.seq(), Some(seq(7)));
+    assert!(out.is_empty());
+    assert_eq!(out.try_send(to_b, 5), Err(TrySendError::Fenced(5)));
+    assert_eq!(out.send_batch(to_b, [5, 6]).unwrap_err().reason, Reason::Fenced);
+    drop(fill);
+    engine.run_until_idle();
+    let numbers = |rx: &mut mainspring::Receiver<u64>| {
+        rx.messages().skip(1).map(|(number, n)| (number.get(), n)).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&mut a), [(3, 1), (5, 3)]);
+    assert_eq!(numbers(&mut b), [(4, 2), (6, 4)]);
+}
