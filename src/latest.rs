@@ -38,7 +38,7 @@ use crate::sync::{Arc, Mutex, Ordering::Relaxed, UnsafeCell};
 
 mod writer;
 
-pub(crate) use writer::{Deposit, Freed, Writing};
+pub(crate) use writer::{Deposit, Freed, Panic, Writing};
 use writer::{Writer, let_go};
 
 /// Where a state's number comes from.

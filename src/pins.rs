@@ -21,9 +21,11 @@
 //!
 //! *Kept.* A slot that keeps a state for a pin is listed, so that whoever lets go of a pin has it looked after.
 
+use std::any::Any;
 use std::sync::Weak;
 
 use crate::clock::{ClockCell, Seq};
+use crate::ring::go_on_with;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed, PINS_MAX};
 
@@ -36,8 +38,8 @@ const PENDING: u64 = 3 << 62;
 
 /// What keeps states for pins.
 pub(crate) trait Keeper: Send + Sync {
-    /// Takes out what no pin needs any more.
-    fn look_after(self: Arc<Self>);
+    /// Takes out what no pin needs any more. What that panics with comes back.
+    fn look_after(self: Arc<Self>, panic: &mut Option<Box<dyn Any + Send>>);
 }
 
 /// See the module's documentation.
@@ -106,9 +108,11 @@ impl Pins {
         self.cells[key].at.store(FREE, Relaxed);
         self.taken.fetch_sub(1, Relaxed);
         let keepers = std::mem::take(&mut *self.keepers.lock());
+        let mut panic = None;
         for keeper in keepers.iter().filter_map(Weak::upgrade) {
-            keeper.look_after();
+            keeper.look_after(&mut panic);
         }
+        go_on_with(panic);
     }
 
     /// Notes who keeps states for pins. To be followed by another look at the pins: one that was let go of meanwhile is

@@ -21,9 +21,10 @@ use std::fmt;
 
 use crate::clock::Seq;
 use crate::drive::{Owed, Shared};
-use crate::latest::{Freed, Stamp, States, Writing};
+use crate::latest::{Freed, Panic, Stamp, States, Writing};
 use crate::mark::{Mark, Place, Withdrawal};
 use crate::pins::{Keeper, keeper};
+use crate::ring::drop_quietly;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::{Arc, Ordering::Relaxed};
 use crate::watch::Watch;
@@ -90,12 +91,14 @@ impl<T: Send + Sync + 'static> SlotState<T> {
 }
 
 impl<T: Send + Sync + 'static> Keeper for SlotState<T> {
-    fn look_after(self: Arc<Self>) {
+    fn look_after(self: Arc<Self>, panic: &mut Panic) {
         let mut writing = self.states.write();
         *writing.is_listed() = false;
         let freed = self.prune(&mut writing);
         drop(writing);
-        drop(freed);
+        drop_quietly(freed, panic);
+        // Its last owner, if all others have gone meanwhile.
+        drop_quietly(self, panic);
     }
 }
 
