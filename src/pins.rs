@@ -133,8 +133,8 @@ impl Pins {
             return sight;
         }
         for cell in &self.cells {
-            // Relaxed: ordered by the barriers. Before `seen` is read there is one more, whose fence makes this pair with
-            // the store of a pending pin.
+            // Relaxed: ordered by the barriers. Before `seen` is read there is one more, whose fence makes this
+            // pair with the store of a pending pin.
             let mut at = cell.at.load(Relaxed);
             if (PENDING..CLAIMED).contains(&at) {
                 at = cell.help(at, clock);
