@@ -112,7 +112,8 @@ impl<T: Send + Sync + 'static> Keeper for SlotState<T> {
 /// at one number.
 ///
 /// States are kept as long as somebody reads them: a slot holds the newest, those that wait for their numbers, and
-/// those that a cut needs. A state is dropped by the last who held it: a reader, or the publisher, as a rule
+/// those that a cut needs; also, until the next is put in, the one before a state that got its number from a pass. A
+/// state is dropped by the last who held it: a reader, or the publisher, as a rule
 /// while it publishes the next.
 ///
 /// A slot at rest takes less than 300 bytes, with a small state.
