@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mainspring::{Engine, WaitError, WaitTimeoutError, parts};
 
+use super::executors::block_on;
 use super::support::{TILL_ASLEEP, to_the_end, until_kicked_since};
 use super::{by_hand, engines, seq};
 
@@ -49,14 +50,14 @@ fn tasks_that_wait_for_a_change_hear_of_it() {
         let (mut asked, mut answered) = (there.latest(), back.latest());
         drop((there, back));
         let other = thread::spawn(move || {
-            smol::block_on(async {
+            block_on(async {
                 while let Ok(state) = asked.changed().await {
                     let state = **state;
                     drop(answer.publish(state).unwrap());
                 }
             });
         });
-        smol::block_on(async {
+        block_on(async {
             for round in 0..20_000_u32 {
                 drop(question.publish(round).unwrap());
                 assert_eq!(**answered.changed().await.unwrap(), round);
