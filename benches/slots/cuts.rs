@@ -36,7 +36,7 @@ pub(super) fn cut(c: &mut Criterion) {
         let own = (0..count).map(|nth| (nth, places.clone())).collect();
         let busy = Busy::new(own, |(nth, places), value| places[*nth].store(Arc::new(value)));
         group.bench_function(BenchmarkId::new("while two publish, arc-swap", count), |b| {
-            b.iter(all)
+            b.iter(all);
         });
         busy.end();
     }

@@ -117,7 +117,7 @@ fn an_answer_goes_from_a_task_to_a_thread() {
             fall_asleep(&mut answer, &waker);
             reply.send(2).unwrap();
             assert!(count.count() > woken);
-            crate::support::until(|| poll_once(&mut answer, &waker).is_ready());
+            until(|| poll_once(&mut answer, &waker).is_ready());
         }
     });
 }
