@@ -65,9 +65,12 @@ impl<T> Writer<T> {
 pub(super) unsafe fn let_go<T>(place: NonNull<Node<T>>) -> Option<Box<Node<T>>> {
     // SAFETY: the caller is an owner still.
     let node = unsafe { place.as_ref() };
-    // AcqRel: whatever the other owners have read is over for the last one.
-    let owners = node.owners.fetch_sub(1, ord!("latest.let_go", AcqRel));
-    (owners == 1).then(|| {
+    // Acquire: pairs with the others' below. Nobody adds an owner to what has this one alone: if it is a snapshot, the
+    // row has let go of it; and if it is the row, no visit can come to it any more.
+    let is_last = node.owners.load(ord!("latest.let_go.last", Acquire)) == 1
+        // AcqRel: whatever the other owners have read is over for the last one.
+        || node.owners.fetch_sub(1, ord!("latest.let_go", AcqRel)) == 1;
+    is_last.then(|| {
         // SAFETY: nobody else has it; it came from a box in `put`.
         unsafe { Box::from_raw(place.as_ptr()) }
     })
