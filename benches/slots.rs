@@ -1,10 +1,11 @@
-//! What a slot costs, on one thread, beside what people would use instead.
+//! What a slot costs, beside what people would use instead. On one thread:
 //!
 //! - *publish*: a state of 100 bytes, nobody reading: into a slot, which gives it a number; a bare swap under
 //!   crossbeam-epoch with its allocation; `ArcSwap::store` with its; tokio's watch. Two of them with one number.
 //! - *read*: the newest of them, which has not changed: by a handle of one's own, by a shared one, and by the others.
 //! - *read after each*: a state is published, and read.
-//! - *cut*: of ten slots.
+//!
+//! On several: publishing with others who publish or wait (`slots/crowd.rs`), and cuts (`slots/cuts.rs`).
 
 #[cfg(loom)]
 fn main() {}
@@ -24,9 +25,16 @@ mod slots {
     use mainspring::{Engine, Latest, Publisher, publish_all};
     use tokio::sync::watch;
 
-    criterion_group!(benches, publish, read, read_after_each, cut);
+    mod crowd;
+    mod cuts;
+
+    criterion_group!(benches, publish, read, read_after_each, crowd::publish, cuts::cut);
 
     type State = [u8; 100];
+
+    fn state() -> State {
+        black_box([7; 100])
+    }
 
     fn slot() -> (Publisher<State>, Latest<State>) {
         let slot = Engine::new().slot();
@@ -37,7 +45,6 @@ mod slots {
 
     fn publish(c: &mut Criterion) {
         let mut group = c.benchmark_group("publish");
-        let state = || black_box([7; 100]);
         group.bench_function("slot", |b| {
             let (mut publisher, _latest) = slot();
             b.iter(|| publisher.publish(state()).expect("the engine is open"));
@@ -106,7 +113,6 @@ mod slots {
 
     fn read_after_each(c: &mut Criterion) {
         let mut group = c.benchmark_group("read after each");
-        let state = || black_box([7; 100]);
         group.bench_function("slot", |b| {
             let (mut publisher, mut latest) = slot();
             b.iter(|| {
@@ -129,22 +135,5 @@ mod slots {
             });
         });
         group.finish();
-    }
-
-    fn cut(c: &mut Criterion) {
-        c.bench_function("cut of ten", |b| {
-            let engine = Engine::new();
-            let slots: Vec<_> = (0..10).map(|_| engine.slot()).collect();
-            for slot in &slots {
-                drop(slot.publisher().publish(1_u64).expect("the engine is open"));
-            }
-            let readers: Vec<_> = slots.iter().map(|slot| slot.latest()).collect();
-            b.iter(|| {
-                let cut = engine.cut().expect("it is the only one");
-                let value =
-                    |slot| cut.read(slot).expect("of this engine").map_or(0, |state| *state);
-                readers.iter().map(value).sum::<u64>()
-            });
-        });
     }
 }

@@ -38,6 +38,13 @@ pub const MODELS: &[Model] = &[
         body: who_reads_the_clock_reads_the_marks,
     },
     Model {
+        name: "a_number_that_is_known_makes_those_below_known",
+        preemptions: 2,
+        executions_min: 6,
+        reaches: &["both"],
+        body: a_number_that_is_known_makes_those_below_known,
+    },
+    Model {
         name: "who_waits_for_a_mark_hears_of_it",
         preemptions: 2,
         executions_min: 100,
@@ -193,6 +200,22 @@ fn who_reads_the_clock_reads_the_marks() {
     });
     engine.pass();
     author.join().unwrap();
+    reader.join().unwrap();
+}
+
+/// Somebody looks for the numbers of two marks while another passes.
+fn a_number_that_is_known_makes_those_below_known() {
+    let engine = by_hand();
+    let marker = engine.marker();
+    let tickets = [marker.submit(), marker.submit()];
+    let reader = thread::spawn(move || {
+        let [first, second] = &tickets;
+        if second.seq().is_some() {
+            reach("both");
+            assert_eq!(first.seq(), Some(Seq::new(1)));
+        }
+    });
+    engine.pass();
     reader.join().unwrap();
 }
 

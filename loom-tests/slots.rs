@@ -61,6 +61,13 @@ pub const MODELS: &[Model] = &[
         body: who_waits_for_a_change_hears_of_the_end,
     },
     Model {
+        name: "the_end_comes_after_the_last_state",
+        preemptions: 3,
+        executions_min: 5000,
+        reaches: &[],
+        body: the_end_comes_after_the_last_state,
+    },
+    Model {
         name: "nothing_of_a_fenced_publisher_comes_after_the_fence",
         preemptions: 5,
         executions_min: 20,
@@ -105,9 +112,16 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "a_pin_is_no_lower_than_what_was_seen",
         preemptions: 3,
-        executions_min: 100,
+        executions_min: 500,
         reaches: &["above the clock"],
         body: a_pin_is_no_lower_than_what_was_seen,
+    },
+    Model {
+        name: "who_is_helped_sees_what_the_helper_saw",
+        preemptions: 3,
+        executions_min: 1000,
+        reaches: &["before", "after"],
+        body: who_is_helped_sees_what_the_helper_saw,
     },
 ];
 
@@ -255,6 +269,20 @@ fn who_waits_for_a_change_hears_of_the_end() {
     drop(publisher.publish(7).unwrap());
     drop(publisher);
     assert_eq!(waiter.join().unwrap(), Seq::new(1), "the last state comes before the end");
+}
+
+/// The last publisher goes before its state has its number.
+fn the_end_comes_after_the_last_state() {
+    let engine = by_hand();
+    let slot = engine.slot();
+    let mut latest = slot.latest();
+    let mut publisher = slot.publisher();
+    drop(slot);
+    let waiter = thread::spawn(move || **latest.wait_changed().expect("one was put in"));
+    drop(publisher.publish(7).unwrap());
+    drop(publisher);
+    engine.pass();
+    assert_eq!(waiter.join().unwrap(), 7);
 }
 
 /// One publishes while another takes over.
@@ -408,18 +436,44 @@ fn a_pin_is_where_others_have_kept() {
 /// One pins what it has seen above the clock, twice; another helps.
 fn a_pin_is_no_lower_than_what_was_seen() {
     let (clock, pins) = (Arc::new(ClockCell::new(0)), Arc::new(Pins::default()));
-    let reader = thread::spawn({
+    let helper = thread::spawn({
         let (clock, pins) = (clock.clone(), pins.clone());
         move || {
-            for seen in [5, 7] {
-                let (key, at) = pins.take(&clock, Seq::new(seen)).unwrap();
-                assert_eq!(at, Seq::new(seen));
-                pins.release(key);
+            if pins.look(&clock).has(Seq::new(5), Seq::new(8)) {
+                reach("above the clock");
             }
         }
     });
-    if pins.look(&clock).has(Seq::new(5), Seq::new(8)) {
-        reach("above the clock");
+    for seen in [5, 7] {
+        let (key, at) = pins.take(&clock, Seq::new(seen)).unwrap();
+        assert_eq!(at, Seq::new(seen));
+        pins.release(key);
     }
-    reader.join().unwrap();
+    helper.join().unwrap();
+}
+
+/// A state is there before the clock moves; one pins the clock, another helps.
+fn who_is_helped_sees_what_the_helper_saw() {
+    let (clock, pins) = (Arc::new(ClockCell::new(0)), Arc::new(Pins::default()));
+    let state = Arc::new(AtomicUsize::new(0));
+    let author = thread::spawn({
+        let (clock, state) = (clock.clone(), state.clone());
+        move || {
+            state.store(1, Relaxed);
+            ClockWriter::default().publish(&clock, 1, 0);
+        }
+    });
+    let helper = thread::spawn({
+        let (clock, pins) = (clock.clone(), pins.clone());
+        move || drop(pins.look(&clock))
+    });
+    let (_, at) = pins.take(&clock, Seq::ZERO).unwrap();
+    if at == Seq::new(1) {
+        reach("after");
+        assert_eq!(state.load(Relaxed), 1, "the clock covers it");
+    } else {
+        reach("before");
+    }
+    author.join().unwrap();
+    helper.join().unwrap();
 }

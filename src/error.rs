@@ -385,20 +385,22 @@ pub enum StampedError {
     Closed,
 }
 
-/// The clock stands for ever: the engine was closed ([`Engine::close`](crate::Engine::close)), or a pass has panicked.
+/// What was waited for never comes: the engine was closed ([`Engine::close`](crate::Engine::close)), or a pass has
+/// panicked, so the clock stands for ever. Or nobody is left from whom it could come: a [`Slot`](crate::Slot) has lost
+/// its last publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(from = "plain::Closed", into = "plain::Closed"))]
 pub struct WaitError;
 
-/// Why the clock has not come that far.
+/// Why what was waited for has not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum WaitTimeoutError {
-    /// It has not come that far in time.
+    /// It has not come in time.
     Timeout,
-    /// It stands for ever: the engine was closed, or a pass has panicked.
+    /// It never comes: see [`WaitError`].
     Closed,
 }
 
@@ -468,9 +470,9 @@ plain_errors! {
         Self::NothingSent => "nothing was sent by this handle",
         Self::Closed => "the receiver closed before the message had a number",
     }
-    WaitError { Self => "waiting failed: the engine is closed" }
+    WaitError { Self => "waiting failed: closed" }
     WaitTimeoutError {
-        Self::Timeout => "waiting failed: the clock has not come that far in time",
-        Self::Closed => "waiting failed: the engine is closed",
+        Self::Timeout => "waiting failed: it has not come in time",
+        Self::Closed => "waiting failed: closed",
     }
 }

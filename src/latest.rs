@@ -24,6 +24,10 @@
 //! *Orderings.* A reader counts itself, fences, reads links. The writer cuts links, fences, reads the counts. So it
 //! sees the reader, or the reader does not see what was taken out.
 //!
+//! *Why no epochs.* An epoch keeps what was taken out until others pin again; one reader of anything that sleeps holds
+//! up the garbage of all; and destructors run under somebody's pin. Two counts for each slot give back at once, and one
+//! who sleeps inside holds up this slot's old states alone.
+//!
 //! *Source.* McKenney, "Sleepable RCU" (2006), for the two counts.
 
 use std::fmt;
@@ -38,7 +42,7 @@ use crate::sync::{Arc, Mutex, Ordering::Relaxed, UnsafeCell};
 
 mod writer;
 
-pub(crate) use writer::{Deposit, Freed, Writing};
+pub(crate) use writer::{Deposit, Freed, Panic, Writing};
 use writer::{Writer, let_go};
 
 /// Where a state's number comes from.

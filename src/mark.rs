@@ -174,7 +174,7 @@ impl Mark {
 
     /// What is known of its number: none yet, or that it never gets one.
     pub(crate) fn outcome(&self) -> Option<Result<Seq, WaitError>> {
-        // Acquire: pairs with `settle`: what the dispatcher had done before is seen.
+        // Acquire: pairs with `settle`: what the dispatcher had done before is seen, also the numbers of earlier marks.
         match self.number.load(ord!("mark.number.read", Acquire)) {
             PENDING => None,
             CLOSED | CONFLATED | FENCED => Some(Err(WaitError)),
@@ -314,9 +314,15 @@ pub(crate) struct MarkList {
 #[derive(Default)]
 struct Submitted {
     marks: Chain<NEXT>,
+    len: usize,
+    /// How many of them were left when those that were taken back were looked for.
+    swept: usize,
     /// No pass takes marks any more.
     over: bool,
 }
+
+/// Up to this many marks those that were taken back lie in the list until a pass takes them.
+const SWEEP_MIN: usize = 64;
 
 impl MarkList {
     /// Adds one. False if it is too late for any. Whoever adds one kicks.
@@ -326,8 +332,13 @@ impl MarkList {
             return false;
         }
         list.marks.push(mark.clone());
+        list.len += 1;
+        let withdrawn = list.sweep();
         // Relaxed: see `is_waiting`.
         self.any.store(true, Relaxed);
+        drop(list);
+        // Only now: one may be the last owner of a waker.
+        drop(withdrawn);
         true
     }
 
@@ -344,6 +355,7 @@ impl MarkList {
         let mut list = self.list.lock();
         // Relaxed: as in `push`.
         self.any.store(false, Relaxed);
+        (list.len, list.swept) = (0, 0);
         std::mem::take(&mut list.marks)
     }
 
@@ -351,6 +363,28 @@ impl MarkList {
     pub(crate) fn take_last(&self) -> Chain<NEXT> {
         self.list.lock().over = true;
         self.take()
+    }
+}
+
+impl Submitted {
+    /// Those that were taken back, if there are many marks: so that however many are submitted and taken back while
+    /// nobody passes, they take no memory.
+    fn sweep(&mut self) -> Chain<NEXT> {
+        let mut withdrawn = Chain::default();
+        if self.len >= SWEEP_MIN.max(2 * self.swept) {
+            let mut all = std::mem::take(&mut self.marks);
+            self.len = 0;
+            while let Some(mark) = all.pop() {
+                if mark.withdrawal().is_some() {
+                    withdrawn.push(mark);
+                } else {
+                    self.len += 1;
+                    self.marks.push(mark);
+                }
+            }
+            self.swept = self.len;
+        }
+        withdrawn
     }
 }
 

@@ -21,9 +21,11 @@
 //!
 //! *Kept.* A slot that keeps a state for a pin is listed, so that whoever lets go of a pin has it looked after.
 
+use std::any::Any;
 use std::sync::Weak;
 
 use crate::clock::{ClockCell, Seq};
+use crate::ring::go_on_with;
 use crate::sync::atomic::{AtomicU64, AtomicUsize};
 use crate::sync::{Arc, Mutex, Ordering::Relaxed, PINS_MAX};
 
@@ -36,8 +38,8 @@ const PENDING: u64 = 3 << 62;
 
 /// What keeps states for pins.
 pub(crate) trait Keeper: Send + Sync {
-    /// Takes out what no pin needs any more.
-    fn look_after(self: Arc<Self>);
+    /// Takes out what no pin needs any more. What that panics with comes back.
+    fn look_after(self: Arc<Self>, panic: &mut Option<Box<dyn Any + Send>>);
 }
 
 /// See the module's documentation.
@@ -92,9 +94,10 @@ impl Pins {
         // Pairs with the light barrier of those who prune.
         heavy!("pins.take.heavy");
         let at = seen.get().max(clock.now());
-        // Relaxed, both: others only compare; what a helper has read of the clock we need not have seen, since it
-        // is read again before anything at that number is.
-        match cell.at.compare_exchange(pending, at, Relaxed, Relaxed) {
+        // Relaxed: others only compare. Acquire failing: pairs with `help`: what the clock covers that the helper has
+        // read is seen by whoever reads at that number.
+        let helped = ord!("pins.helped", Acquire);
+        match cell.at.compare_exchange(pending, at, Relaxed, helped) {
             Ok(_) => Some((key, Seq::new(at))),
             Err(helped) => Some((key, Seq::new(helped))),
         }
@@ -106,9 +109,11 @@ impl Pins {
         self.cells[key].at.store(FREE, Relaxed);
         self.taken.fetch_sub(1, Relaxed);
         let keepers = std::mem::take(&mut *self.keepers.lock());
+        let mut panic = None;
         for keeper in keepers.iter().filter_map(Weak::upgrade) {
-            keeper.look_after();
+            keeper.look_after(&mut panic);
         }
+        go_on_with(panic);
     }
 
     /// Notes who keeps states for pins. To be followed by another look at the pins: one that was let go of meanwhile is
@@ -123,13 +128,14 @@ impl Pins {
         let mut sight = Sight { numbers: [0; PINS_MAX], len: 0 };
         // Pairs with the heavy barrier in `take`.
         light!("pins.look.light");
-        // Relaxed: ordered by the barriers.
+        // Relaxed: as below.
         if self.taken.load(Relaxed) == 0 {
             return sight;
         }
         for cell in &self.cells {
-            // Acquire: pairs with the store of a pending pin, for `seen`.
-            let mut at = cell.at.load(ord!("pins.look", Acquire));
+            // Relaxed: ordered by the barriers. Before `seen` is read there is one more, whose fence makes this
+            // pair with the store of a pending pin.
+            let mut at = cell.at.load(Relaxed);
             if (PENDING..CLAIMED).contains(&at) {
                 at = cell.help(at, clock);
             }
@@ -146,12 +152,13 @@ impl Cell {
     /// Sets a pending pin. What it is then, if it still is.
     #[cold]
     fn help(&self, pending: u64, clock: &ClockCell) -> u64 {
-        // Pairs with the light barriers of those who have missed the pin: this clock is no lower than theirs.
+        // Pairs with the light barriers of those who have missed the pin: this clock is no lower than theirs. And with
+        // the store of the pending pin.
         heavy!("pins.help.heavy");
         // Relaxed: written before it was pending, or the exchange fails.
         let at = clock.now().max(self.seen.load(Relaxed));
-        // Relaxed, both: others only compare.
-        match self.at.compare_exchange(pending, at, Relaxed, Relaxed) {
+        // Release: pairs with the exchange in `take`. Relaxed failing: others only compare.
+        match self.at.compare_exchange(pending, at, ord!("pins.help", Release), Relaxed) {
             Ok(_) => at,
             Err(now) => now,
         }

@@ -21,9 +21,10 @@ use std::fmt;
 
 use crate::clock::Seq;
 use crate::drive::{Owed, Shared};
-use crate::latest::{Freed, Stamp, States, Writing};
+use crate::latest::{Freed, Panic, Stamp, States, Writing};
 use crate::mark::{Mark, Place, Withdrawal};
 use crate::pins::{Keeper, keeper};
+use crate::ring::drop_quietly;
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::{Arc, Ordering::Relaxed};
 use crate::watch::Watch;
@@ -82,20 +83,22 @@ impl<T: Send + Sync + 'static> SlotState<T> {
         }
     }
 
-    /// Whether nothing more can be put in.
+    /// Whether nothing more can be put in. Whoever looks at the states after this sees all that was.
     fn is_closed(&self) -> bool {
-        // Acquire: pairs with `leave`.
-        self.sources.load(ord!("slot.closed", Acquire)) == 0
+        // Relaxed: the fence with which every visit of the states begins makes it pair with `leave`.
+        self.sources.load(Relaxed) == 0
     }
 }
 
 impl<T: Send + Sync + 'static> Keeper for SlotState<T> {
-    fn look_after(self: Arc<Self>) {
+    fn look_after(self: Arc<Self>, panic: &mut Panic) {
         let mut writing = self.states.write();
         *writing.is_listed() = false;
         let freed = self.prune(&mut writing);
         drop(writing);
-        drop(freed);
+        drop_quietly(freed, panic);
+        // Its last owner, if all others have gone meanwhile.
+        drop_quietly(self, panic);
     }
 }
 
@@ -109,7 +112,8 @@ impl<T: Send + Sync + 'static> Keeper for SlotState<T> {
 /// at one number.
 ///
 /// States are kept as long as somebody reads them: a slot holds the newest, those that wait for their numbers, and
-/// those that a cut needs. A state is dropped by the last who held it: a reader, or the publisher, as a rule
+/// those that a cut needs; also, until the next is put in, the one before a state that got its number from a pass. A
+/// state is dropped by the last who held it: a reader, or the publisher, as a rule
 /// while it publishes the next.
 ///
 /// A slot at rest takes less than 300 bytes, with a small state.

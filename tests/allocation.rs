@@ -7,6 +7,8 @@
 #![cfg(not(loom))]
 #![expect(unsafe_code, reason = "an allocator is unsafe to implement")]
 
+#[path = "allocation/events.rs"]
+mod events;
 #[path = "allocation/slots.rs"]
 mod slots;
 

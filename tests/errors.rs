@@ -13,10 +13,11 @@ use std::thread;
 use std::time::Duration;
 
 use mainspring::{
-    AddressError, AnswerError, AnswerTimeoutError, BehindError, BuildError, Drive, Engine,
-    ForwardError, ForwardReason, ForwardTimeoutError, Outbox, Reason, RecvError, RecvTimeoutError,
-    SendBatchError, SendError, SendTimeoutError, Sender, Seq, StampedError, Target, TryAnswerError,
-    TryForwardError, TryRecvError, TrySendError, WaitError, WaitTimeoutError,
+    AddressError, AnswerError, AnswerTimeoutError, BehindError, BuildError, CutError, Drive,
+    Engine, ForwardError, ForwardReason, ForwardTimeoutError, Outbox, PublicationError,
+    PublishError, PublishReason, Reason, RecvError, RecvTimeoutError, SendBatchError, SendError,
+    SendTimeoutError, Sender, Seq, StampedError, Target, TryAnswerError, TryForwardError,
+    TryRecvError, TrySendError, WaitError, WaitTimeoutError,
 };
 use support::{Drops, Letter, assert_whole, listen, to_the_end};
 
@@ -213,6 +214,20 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         boxed(AnswerTimeoutError::Taken),
         boxed(WaitTimeoutError::Timeout),
         boxed(WaitTimeoutError::Closed),
+        boxed(PublishReason::Fenced { at: None }),
+        boxed(PublishReason::Fenced { at: Some(Seq::new(7)) }),
+        boxed(PublishReason::Closed),
+        boxed(PublishReason::Foreign),
+        boxed(PublishReason::NothingStaged),
+        boxed(PublishError { value: Plain(1), reason: PublishReason::Foreign }),
+        boxed(PublicationError::Conflated),
+        boxed(PublicationError::Fenced),
+        boxed(PublicationError::Closed),
+        boxed(PublicationError::Timeout),
+        boxed(CutError::TooMany(7)),
+        boxed(CutError::Foreign),
+        boxed(CutError::NoSlot),
+        boxed(CutError::Closed),
     ];
     for error in &errors {
         let (text, debug) = (error.to_string(), format!("{error:?}"));

@@ -6,6 +6,9 @@
 mod changes;
 #[path = "slots/cuts.rs"]
 mod cuts;
+#[allow(dead_code, reason = "what the tests of tasks need, too")]
+#[path = "tasks/executors.rs"]
+mod executors;
 #[path = "slots/reigns.rs"]
 mod reigns;
 mod support;

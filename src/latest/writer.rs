@@ -1,5 +1,6 @@
 //! The writer's side of a slot: puts states in, takes them out, and frees them when nobody can come to them.
 
+use std::any::Any;
 use std::ptr::NonNull;
 
 use super::{Node, Snapshot, Stamp, States};
@@ -64,13 +65,19 @@ impl<T> Writer<T> {
 pub(super) unsafe fn let_go<T>(place: NonNull<Node<T>>) -> Option<Box<Node<T>>> {
     // SAFETY: the caller is an owner still.
     let node = unsafe { place.as_ref() };
-    // AcqRel: whatever the other owners have read is over for the last one.
-    let owners = node.owners.fetch_sub(1, ord!("latest.let_go", AcqRel));
-    (owners == 1).then(|| {
+    // Acquire: pairs with the others' below. Nobody adds an owner to what has this one alone: if it is a snapshot, the
+    // row has let go of it; and if it is the row, no visit can come to it any more.
+    let is_last = node.owners.load(ord!("latest.let_go.last", Acquire)) == 1
+        // AcqRel: whatever the other owners have read is over for the last one.
+        || node.owners.fetch_sub(1, ord!("latest.let_go", AcqRel)) == 1;
+    is_last.then(|| {
         // SAFETY: nobody else has it; it came from a box in `put`.
         unsafe { Box::from_raw(place.as_ptr()) }
     })
 }
+
+/// What a destructor has panicked with.
+pub(crate) type Panic = Option<Box<dyn Any + Send>>;
 
 /// States that nobody owns any more. Dropped where no lock is held, each with its value; the panic of a destructor goes
 /// on when all are dropped.
@@ -101,24 +108,23 @@ impl<T> Freed<T> {
         }
     }
 
-    /// Keeps one for the next state. Its value is dropped.
-    pub(crate) fn reuse(mut self, spare: &mut Option<Box<Node<T>>>) {
+    /// Keeps one for the next state. Its value is dropped, and the others are. What they panic with comes back.
+    pub(crate) fn reuse(mut self, spare: &mut Option<Box<Node<T>>>, panic: &mut Panic) {
         if spare.is_none()
             && let Some(mut node) = self.one.take()
         {
-            let (value, mut panic) = (node.empty(), None);
+            let value = node.empty();
             // Foreign, too: a mark can have the waker of a publication that was forgotten.
             if let Stamp::Mark(mark) = node.replace_stamp(Stamp::Given(Seq::ZERO)) {
-                drop_quietly(mark, &mut panic);
+                drop_quietly(mark, panic);
             }
             *spare = Some(node);
             if let Some(value) = value {
-                drop_quietly(value, &mut panic);
+                drop_quietly(value, panic);
             }
-            if !self.nodes.is_empty() {
-                drop_quietly(self, &mut panic);
-            }
-            go_on_with(panic);
+        }
+        if self.one.is_some() || !self.nodes.is_empty() {
+            drop_quietly(self, panic);
         }
     }
 }

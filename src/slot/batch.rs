@@ -16,9 +16,10 @@ use super::{Publication, Publisher, SlotState};
 use crate::clock::Seq;
 use crate::drive::Shared;
 use crate::error::PublishReason;
-use crate::latest::{Deposit, Node};
+use crate::latest::{Deposit, Node, Panic};
 use crate::mark::{Mark, Withdrawal};
 use crate::marker::Ticket;
+use crate::ring::go_on_with;
 use crate::sync::Arc;
 use crate::watch::Watch;
 
@@ -37,7 +38,9 @@ trait Member: Send {
     /// The mark is numbered or submitted: others may publish again.
     fn settle(&mut self);
     /// If the mark was withdrawn the state is staged again.
-    fn end(&mut self);
+    fn take_back(&mut self);
+    /// Drops what nobody needs any more. What that panics with comes back.
+    fn tidy(&mut self, panic: &mut Panic);
     fn tell(&self);
     fn fenced_at(&self) -> Option<Seq>;
 }
@@ -78,7 +81,9 @@ pub fn publish_all(parts: &mut [Part<'_>]) -> Result<Publication, PublishReason>
     for index in 0..parts.len() {
         if let Err(reason) = parts[index].member.enter(&mark) {
             mark.withdraw(Withdrawal::Fenced);
-            finish(&mut parts[..index]);
+            let parts = &mut parts[..index];
+            parts.iter_mut().for_each(|part| part.member.settle());
+            end(parts);
             return Err(reason);
         }
     }
@@ -94,7 +99,7 @@ pub fn publish_all(parts: &mut [Part<'_>]) -> Result<Publication, PublishReason>
     if seq.is_some() {
         parts.iter().for_each(|part| part.member.tell());
     }
-    parts.iter_mut().for_each(|part| part.member.end());
+    end(parts);
     if is_fenced {
         let at = parts.iter().find_map(|part| part.member.fenced_at());
         return Err(PublishReason::Fenced { at });
@@ -105,12 +110,12 @@ pub fn publish_all(parts: &mut [Part<'_>]) -> Result<Publication, PublishReason>
     ))
 }
 
-/// Of a batch that has failed.
-fn finish(parts: &mut [Part<'_>]) {
-    for part in parts {
-        part.member.settle();
-        part.member.end();
-    }
+/// Of a batch that was published, or has failed: all that comes back is back before foreign code runs.
+fn end(parts: &mut [Part<'_>]) {
+    parts.iter_mut().for_each(|part| part.member.take_back());
+    let mut panic = None;
+    parts.iter_mut().for_each(|part| part.member.tidy(&mut panic));
+    go_on_with(panic);
 }
 
 impl<T: Send + Sync + 'static> Publisher<T> {
@@ -166,14 +171,17 @@ impl<T: Send + Sync + 'static> Member for Publisher<T> {
         }
     }
 
-    fn end(&mut self) {
-        let slot: &Arc<SlotState<T>> = &self.slot;
+    fn take_back(&mut self) {
         // While it is deposited nobody frees it, so what was withdrawn comes back whole.
         self.staged = self.deposit.take().and_then(Deposit::take_back);
+    }
+
+    fn tidy(&mut self, panic: &mut Panic) {
+        let slot: &Arc<SlotState<T>> = &self.slot;
         let mut writing = slot.states.write();
         let freed = slot.prune(&mut writing);
         drop(writing);
-        freed.reuse(&mut self.spare);
+        freed.reuse(&mut self.spare, panic);
     }
 
     fn tell(&self) {

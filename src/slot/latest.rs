@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::SlotState;
 use crate::clock::Seq;
 use crate::drive::{Doze, For, Step, Unfinished};
-use crate::error::{RecvError, RecvTimeoutError};
+use crate::error::{WaitError, WaitTimeoutError};
 use crate::latest::Snapshot;
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
@@ -83,7 +83,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
         &mut self,
         seq: Seq,
         timeout: Duration,
-    ) -> Result<Option<&Snapshot<T>>, RecvTimeoutError> {
+    ) -> Result<Option<&Snapshot<T>>, WaitTimeoutError> {
         let shared = &self.slot.shared;
         let parker = Arc::new(Parker::default());
         let come = |step| match step {
@@ -104,8 +104,8 @@ impl<T: Send + Sync + 'static> Latest<T> {
     ///
     /// If it has read the last: no publisher is left, nor a [`Slot`](crate::Slot) that could make one. Or the engine
     /// was closed.
-    pub fn wait_changed(&mut self) -> Result<&Snapshot<T>, RecvError> {
-        self.wait(None).map_err(|_| RecvError::Closed)
+    pub fn wait_changed(&mut self) -> Result<&Snapshot<T>, WaitError> {
+        self.wait(None).map_err(|_| WaitError)
     }
 
     /// As [`wait_changed`](Self::wait_changed), for `timeout` at the longest.
@@ -116,7 +116,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
     pub fn wait_changed_timeout(
         &mut self,
         timeout: Duration,
-    ) -> Result<&Snapshot<T>, RecvTimeoutError> {
+    ) -> Result<&Snapshot<T>, WaitTimeoutError> {
         self.wait(Deadline::after(timeout))
     }
 
@@ -136,7 +136,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
     /// # Errors
     ///
     /// As [`wait_changed`](Self::wait_changed).
-    pub async fn changed(&mut self) -> Result<&Snapshot<T>, RecvError> {
+    pub async fn changed(&mut self) -> Result<&Snapshot<T>, WaitError> {
         match self.look() {
             Some(found) => found?,
             None => {
@@ -145,14 +145,14 @@ impl<T: Send + Sync + 'static> Latest<T> {
                 poll_fn(|cx| self.poll_changed(&mut sleeper, cx)).await?;
             }
         }
-        self.current.as_ref().ok_or(RecvError::Closed)
+        self.current.as_ref().ok_or(WaitError)
     }
 
     fn poll_changed(
         &mut self,
         sleeper: &mut Sleeper<'_, T>,
         cx: &Context<'_>,
-    ) -> Poll<Result<(), RecvError>> {
+    ) -> Poll<Result<(), WaitError>> {
         if let Some(found) = self.look() {
             return Poll::Ready(found);
         }
@@ -164,10 +164,10 @@ impl<T: Send + Sync + 'static> Latest<T> {
                 None
             }
         }));
-        Poll::Ready(found.unwrap_or(Err(RecvError::Closed)))
+        Poll::Ready(found.unwrap_or(Err(WaitError)))
     }
 
-    fn wait(&mut self, deadline: Option<Deadline>) -> Result<&Snapshot<T>, RecvTimeoutError> {
+    fn wait(&mut self, deadline: Option<Deadline>) -> Result<&Snapshot<T>, WaitTimeoutError> {
         let mut found = self.look();
         if found.is_none() {
             let slot = self.slot.clone();
@@ -183,19 +183,19 @@ impl<T: Send + Sync + 'static> Latest<T> {
         }
         match (found, &self.current) {
             (Some(Ok(())), Some(current)) => Ok(current),
-            _ => Err(RecvTimeoutError::Closed),
+            _ => Err(WaitTimeoutError::Closed),
         }
     }
 
     /// Whether there is something new, or never will be.
-    fn look(&mut self) -> Option<Result<(), RecvError>> {
+    fn look(&mut self) -> Option<Result<(), WaitError>> {
         // In this order: what the last publisher has put in is seen, and waits, or has its number.
         let is_closed = self.slot.is_closed();
         let is_over = is_closed && !self.slot.states.is_pending();
         if self.refresh() {
             Some(Ok(()))
         } else if is_over {
-            Some(Err(RecvError::Closed))
+            Some(Err(WaitError))
         } else {
             None
         }
@@ -212,10 +212,10 @@ impl<T: Send + Sync + 'static> Latest<T> {
     }
 }
 
-fn too_late(unfinished: Unfinished) -> RecvTimeoutError {
+fn too_late(unfinished: Unfinished) -> WaitTimeoutError {
     match unfinished {
-        Unfinished::Timeout => RecvTimeoutError::Timeout,
-        Unfinished::Poisoned => RecvTimeoutError::Closed,
+        Unfinished::Timeout => WaitTimeoutError::Timeout,
+        Unfinished::Poisoned => WaitTimeoutError::Closed,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::{PublishError, PublishReason};
 use crate::latest::{Deposit, Node, Stamp, Writing};
 use crate::mark::{Mark, Withdrawal};
 use crate::marker::Ticket;
+use crate::ring::go_on_with;
 use crate::sync::Arc;
 
 /// Puts one state after the other into a [`Slot`](crate::Slot). There is one that may; whoever makes another fences it.
@@ -97,7 +98,9 @@ impl<T: Send + Sync + 'static> Publisher<T> {
             }
             (None, None) => unreachable!("a state was put in one way or the other"),
         };
-        freed.reuse(&mut self.spare);
+        let mut panic = None;
+        freed.reuse(&mut self.spare, &mut panic);
+        go_on_with(panic);
         Ok(publication)
     }
 

@@ -168,16 +168,15 @@ impl Site {
 
     fn asked_for(&self) -> u8 {
         let asked = std::env::var("MAINSPRING_WEAKEN").unwrap_or_default();
-        match asked.split_once('=') {
-            Some((name, form)) if name == self.name => match form {
-                "none" => NO_FENCE,
-                "Relaxed" => RELAXED,
-                "Acquire" => ACQUIRE,
-                "Release" => RELEASE,
-                "AcqRel" => ACQREL,
-                _ => panic!("MAINSPRING_WEAKEN: no form {form:?}"),
-            },
-            _ => AS_WRITTEN,
+        let asked = asked.split(',').filter_map(|site| site.split_once('='));
+        match asked.filter(|(name, _)| *name == self.name).map(|(_, form)| form).next() {
+            Some("none") => NO_FENCE,
+            Some("Relaxed") => RELAXED,
+            Some("Acquire") => ACQUIRE,
+            Some("Release") => RELEASE,
+            Some("AcqRel") => ACQREL,
+            Some(form) => panic!("MAINSPRING_WEAKEN: no form {form:?}"),
+            None => AS_WRITTEN,
         }
     }
 }

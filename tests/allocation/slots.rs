@@ -70,3 +70,24 @@ fn an_idle_slot_takes_this_many_bytes() {
     assert!((200..=320).contains(&each), "{each} bytes");
     assert_eq!(asked_by(|| drop(readers)), (0, 0));
 }
+
+/// Goal: what is conflated while nobody passes takes no memory, however much it is. Method: a hundred thousand states,
+/// beside a few marks that wait.
+#[test]
+fn conflated_states_take_no_memory() {
+    let engine = Engine::builder().drive(Drive::manual(|| {})).build().unwrap();
+    let slot = engine.slot();
+    let (mut publisher, marker) = (slot.publisher(), engine.marker());
+    let bytes = kept_by(|| {
+        for state in 0..100_000_u64 {
+            if state.is_multiple_of(10_000) {
+                drop(marker.submit());
+            }
+            drop(publisher.conflate(state).unwrap());
+        }
+    });
+    assert!(bytes < 50_000, "{bytes} bytes");
+    engine.pass();
+    assert_eq!(engine.clock().now().get(), 11);
+    assert_eq!(slot.latest().get().as_deref(), Some(&99_999));
+}

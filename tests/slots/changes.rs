@@ -6,8 +6,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use mainspring::{Engine, RecvError, RecvTimeoutError, parts};
+use mainspring::{Engine, WaitError, WaitTimeoutError, parts};
 
+use super::executors::block_on;
 use super::support::{TILL_ASLEEP, to_the_end, until_kicked_since};
 use super::{by_hand, engines, seq};
 
@@ -33,7 +34,7 @@ fn who_waits_for_a_change_hears_of_it() {
             }
             drop(question);
             other.join().unwrap();
-            assert_eq!(answered.wait_changed().unwrap_err(), RecvError::Closed);
+            assert_eq!(answered.wait_changed().unwrap_err(), WaitError);
             assert_eq!(answered.seen(), seq(40_000), "no number but theirs");
         });
     }
@@ -49,20 +50,20 @@ fn tasks_that_wait_for_a_change_hear_of_it() {
         let (mut asked, mut answered) = (there.latest(), back.latest());
         drop((there, back));
         let other = thread::spawn(move || {
-            smol::block_on(async {
+            block_on(async {
                 while let Ok(state) = asked.changed().await {
                     let state = **state;
                     drop(answer.publish(state).unwrap());
                 }
             });
         });
-        smol::block_on(async {
+        block_on(async {
             for round in 0..20_000_u32 {
                 drop(question.publish(round).unwrap());
                 assert_eq!(**answered.changed().await.unwrap(), round);
             }
             drop(question);
-            assert_eq!(answered.changed().await.unwrap_err(), RecvError::Closed);
+            assert_eq!(answered.changed().await.unwrap_err(), WaitError);
         });
         other.join().unwrap();
     });
@@ -119,7 +120,7 @@ fn a_wait_for_a_change_ends() {
     let publisher = slot.publisher();
     let mut latest = slot.latest();
     let timeout = latest.wait_changed_timeout(Duration::from_millis(1)).unwrap_err();
-    assert_eq!(timeout, RecvTimeoutError::Timeout);
+    assert_eq!(timeout, WaitTimeoutError::Timeout);
 
     let asleep = |mut latest: mainspring::Latest<u32>| {
         let before = parts::kicks(&engine);
@@ -136,12 +137,12 @@ fn a_wait_for_a_change_ends() {
     latest.read();
     let waiter = asleep(latest.clone());
     drop((second, slot));
-    assert_eq!(waiter.join().unwrap(), Err(RecvError::Closed));
+    assert_eq!(waiter.join().unwrap(), Err(WaitError));
 
     let slot = engine.slot();
     let waiter = asleep(slot.latest());
     drop(engine.close(Duration::ZERO));
-    assert_eq!(waiter.join().unwrap(), Err(RecvError::Closed));
+    assert_eq!(waiter.join().unwrap(), Err(WaitError));
 }
 
 /// Goal: what the last publisher has put in is not missed because it has gone. Method: passes by hand.
@@ -153,10 +154,10 @@ fn the_last_state_comes_before_the_end() {
     drop(publisher.publish(1).unwrap());
     drop((publisher, slot));
     let timeout = latest.wait_changed_timeout(Duration::from_millis(1)).unwrap_err();
-    assert_eq!(timeout, RecvTimeoutError::Timeout, "it has no number yet");
+    assert_eq!(timeout, WaitTimeoutError::Timeout, "it has no number yet");
     engine.pass();
     assert_eq!(**latest.wait_changed().unwrap(), 1);
-    assert_eq!(latest.wait_changed().unwrap_err(), RecvError::Closed);
+    assert_eq!(latest.wait_changed().unwrap_err(), WaitError);
 }
 
 /// Goal: `at_least` shows nothing older than the number that was told. Method: a number that is told by another thread
@@ -168,7 +169,7 @@ fn at_least_shows_what_has_that_number() {
     let (mut publisher, mut latest) = (slot.publisher(), slot.latest());
     drop(publisher.publish(1).unwrap());
     let timeout = latest.at_least(1.into(), Duration::from_millis(1)).unwrap_err();
-    assert_eq!(timeout, RecvTimeoutError::Timeout);
+    assert_eq!(timeout, WaitTimeoutError::Timeout);
     let passing = thread::spawn({
         let engine = engine.clone();
         move || engine.pass()

@@ -172,3 +172,35 @@ fn transfers(engine: &Engine, length: Duration) {
     }
     assert!(done.load(SeqCst) > 1000);
 }
+
+/// Goal: whose destructor panics when a cut ends keeps nobody else's states, nor does its slot forget to look after the
+/// next cut. Method: three slots, of which one panics, and two cuts, one after the other.
+#[test]
+fn a_destructor_that_panics_keeps_nothing_of_others() {
+    struct Panics(bool);
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            assert!(!self.0, "as it was told to");
+        }
+    }
+    let engine = Engine::new();
+    let slots: [Slot<Panics>; 3] = std::array::from_fn(|_| engine.slot());
+    let mut publishers = slots.each_ref().map(Slot::publisher);
+    let mut publish = |panics| {
+        for publisher in &mut publishers {
+            drop(publisher.publish(Panics(panics)).unwrap());
+        }
+    };
+    let kept = || slots.each_ref().map(|slot| parts::states(&slot.latest()));
+    publish(true);
+    let cut = engine.cut().unwrap();
+    publish(false);
+    assert_eq!(kept(), [2; 3]);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(cut))).unwrap_err();
+    assert_eq!(kept(), [1; 3]);
+    let cut = engine.cut().unwrap();
+    publish(false);
+    assert_eq!(kept(), [2; 3]);
+    drop(cut);
+    assert_eq!(kept(), [1; 3]);
+}
