@@ -46,7 +46,9 @@ impl Cut {
     }
 
     /// A cut at what the clock says, or, if that is more, at the highest number that one of these handles has
-    /// [read](Latest::read): so it shows nothing older than they have seen.
+    /// [read](Latest::read): so it shows nothing older than they have seen. (What is read can be just above the
+    /// clock.) For handles of several types: [`Engine::cut_at_least`](crate::Engine::cut_at_least), with the
+    /// highest of what they have [seen](Latest::seen).
     ///
     /// # Errors
     ///

@@ -61,6 +61,8 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Error for Reason {}
+
 /// A value that could not be sent, and why.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T> {
@@ -283,7 +285,7 @@ impl<T, I> Error for SendBatchError<T, I> {}
 pub enum AddressError {
     /// The receiver is gone, or has closed because its last source had gone; both are final.
     Closed,
-    /// The receiver belongs to another engine.
+    /// It belongs to another engine.
     Foreign,
     /// The receiver has as many lanes, or the outbox as many targets, as there can be.
     TooMany,
@@ -437,7 +439,7 @@ impl From<RecvError> for RecvTimeoutError {
 plain_errors! {
     AddressError {
         Self::Closed => "the receiver is closed",
-        Self::Foreign => "the address is another engine's",
+        Self::Foreign => "it belongs to another engine",
         Self::TooMany => "there are too many lanes or targets",
     }
     BuildError {

@@ -48,7 +48,8 @@ pub struct Marker {
 }
 
 /// Whose end a [gate](Marker::gate) waits for, or a [fence](Marker::fence) brings about: a sender, a broadcaster or an
-/// outbox. A handle: it keeps nothing open.
+/// outbox, also a [shared](crate::SharedSender) one. A handle: it keeps nothing open. Receivers, replies and publishers
+/// have none: a thread that has nothing else can be given a sender, which goes with it.
 ///
 /// An author has ended when it was dropped, or fenced, and everything that it sent has its number. A receiver that does
 /// not receive does not delay that.
@@ -81,7 +82,7 @@ pub struct Prepared {
 /// assert_eq!(ticket.await?, seq);
 /// # Ok(()) })}
 /// ```
-#[must_use = "a mark whose number is of no interest is submitted by `drop(marker.submit())`"]
+#[must_use = "it tells the number; what was submitted stands without it: `drop` it if that is of no interest"]
 pub struct Ticket {
     shared: Arc<Shared>,
     mark: Arc<Mark>,
@@ -197,7 +198,13 @@ impl Marker {
     /// [`Reason::Fenced`](crate::Reason::Fenced), as does what they wait to send; from the fence's number on that
     /// is sure, and may be so before. Never waits.
     ///
-    /// It ends these and no others: clones of a sender, and what its owner makes of its address, are other authors.
+    /// It ends these and no others: clones of a sender, also later ones, and what its owner makes of its address
+    /// are other authors. Nor does it end a thread: what lies in the inboxes of its receivers stays there, its
+    /// [replies](crate::Reply) are taken, its marks are numbered. Whoever must not hear of it any more drops the
+    /// [`Answer`](crate::Answer)s; whoever publishes in its stead [takes over](crate::Slot::publisher).
+    ///
+    /// Its number is not that of the decision: other gates over the same authors may open below it. For that,
+    /// [mark](Self::mark) first.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

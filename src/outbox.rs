@@ -111,7 +111,9 @@ impl Outbox {
         if let Some(index) = self.targets.iter().position(|slot| same(&slot)) {
             let Slot { id, lane, .. } = &self.targets[index];
             let target = Target { index: index as u16, id: *id, of: PhantomData };
-            return if lane.is_gone() { Err(AddressError::Closed) } else { Ok(target) };
+            // If it is this outbox that was ended, whoever sends is told so.
+            let is_gone = lane.is_gone() && !self.ring.state().is_fenced();
+            return if is_gone { Err(AddressError::Closed) } else { Ok(target) };
         }
         self.open_lane(to, Arc::default(), false)
     }
@@ -167,7 +169,8 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// If the receiver is gone, or the target is not one of this outbox; the value comes back.
+    /// If the receiver is gone, this was [fenced](crate::Marker::fence), or the target is not one of this outbox;
+    /// the value comes back.
     #[inline]
     pub fn send<T: Send + 'static>(&mut self, to: Target<T>, value: T) -> Result<(), SendError<T>> {
         let Self { shared, ring, tail, limit, targets, .. } = self;

@@ -75,7 +75,7 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the receiver is gone; the value comes back.
+    /// If the receiver is gone, or this was [fenced](crate::Marker::fence); the value comes back.
     #[inline]
     pub fn send(&mut self, value: T) -> Result<(), SendError<T>> {
         self.author.send(value)
@@ -85,7 +85,7 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If there is no room, or the receiver is gone; the value comes back.
+    /// If there is no room, the receiver is gone, or this was [fenced](crate::Marker::fence); the value comes back.
     pub fn try_send(&mut self, value: T) -> Result<(), TrySendError<T>> {
         self.author.try_send(value)
     }
@@ -94,7 +94,8 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If there was no room in time, or the receiver is gone; the value comes back.
+    /// If there was no room in time, the receiver is gone, or this was [fenced](crate::Marker::fence); the value
+    /// comes back.
     pub fn send_timeout(&mut self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         self.author.send_timeout(value, timeout)
     }
@@ -104,7 +105,7 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the receiver is gone; the value comes back.
+    /// If the receiver is gone, or this was [fenced](crate::Marker::fence); the value comes back.
     pub fn send_async(&mut self, value: T) -> Sending<'_, T> {
         self.author.send_async(value)
     }
@@ -124,7 +125,8 @@ impl<T: Send + 'static> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the receiver is gone: how many were sent, the values taken from the iterator that were not, and the rest.
+    /// If the receiver is gone, or this was [fenced](crate::Marker::fence): how many were sent, the values taken
+    /// from the iterator that were not, and the rest.
     ///
     /// # Panics
     ///

@@ -72,7 +72,7 @@ impl<T: Send + 'static> SharedSender<T> {
     ///
     /// # Errors
     ///
-    /// If the receiver is gone; the value comes back.
+    /// If the receiver is gone, or this was [fenced](crate::Marker::fence); the value comes back.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         match self.line.enter(value, false) {
             Entered::Sent => Ok(()),
@@ -86,7 +86,7 @@ impl<T: Send + 'static> SharedSender<T> {
     ///
     /// # Errors
     ///
-    /// If there is no room, or the receiver is gone; the value comes back.
+    /// If there is no room, the receiver is gone, or this was [fenced](crate::Marker::fence); the value comes back.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.line.try_enter(value) {
             Err(TrySendError::Full(value)) => {
@@ -102,7 +102,8 @@ impl<T: Send + 'static> SharedSender<T> {
     ///
     /// # Errors
     ///
-    /// If there was no room in time, or the receiver is gone; the value comes back.
+    /// If there was no room in time, the receiver is gone, or this was [fenced](crate::Marker::fence); the value
+    /// comes back.
     pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
         let slot = match self.line.enter(value, false) {
             Entered::Sent => return Ok(()),
@@ -159,7 +160,7 @@ impl<T: Send + 'static> SharedSender<T> {
     ///
     /// # Errors
     ///
-    /// If the receiver is gone; the value comes back.
+    /// If the receiver is gone, or this was [fenced](crate::Marker::fence); the value comes back.
     pub fn send_async(&self, value: T) -> SharedSending<'_, T> {
         SharedSending::new(&self.line, value, false)
     }

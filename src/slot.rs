@@ -126,7 +126,7 @@ impl<T: Send + Sync + 'static> Keeper for SlotState<T> {
 /// let (mut orders, mut desk) = engine.channel();
 /// assert!(limit.read().is_none());
 ///
-/// limits.publish(100)?;
+/// limits.publish(100)?; // numbered before what is sent after it
 /// orders.send("buy 70")?;
 /// let (at, _) = desk.recv()?;
 /// let state = limit.read().unwrap();
@@ -135,7 +135,7 @@ impl<T: Send + Sync + 'static> Keeper for SlotState<T> {
 /// let mut second = slot.publisher(); // takes over
 /// let refused = limits.publish(200).unwrap_err();
 /// assert_eq!(refused.into_inner(), 200);
-/// second.publish(50)?;
+/// second.publish(50)?.stamp()?; // from its number on it is seen
 /// assert_eq!(**limit.read().unwrap(), 50);
 /// # Ok(()) }
 /// ```
@@ -151,7 +151,21 @@ impl<T: Send + Sync + 'static> Slot<T> {
     }
 
     /// A publisher, from now on the only one: it **fences** the one before, if there was one, with a mark. What that
-    /// has published has a lower number than the mark; what it publishes later comes back to it. Never waits.
+    /// has published has a lower number than the mark; what it publishes later comes back to it. Never waits: whoever
+    /// goes on from the last state of the one before waits for a mark first.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = mainspring::Engine::new();
+    /// # let slot = engine.slot();
+    /// # slot.publisher().publish(41)?;
+    /// let (mut publisher, mut latest) = (slot.publisher(), slot.latest());
+    /// engine.marker().mark()?; // whatever the one before has published has its number
+    /// let next = latest.read().map_or(0, |last| **last + 1);
+    /// publisher.publish(next)?;
+    /// # assert_eq!(next, 42);
+    /// # Ok(()) }
+    /// ```
     pub fn publisher(&self) -> Publisher<T> {
         let Self { state } = self;
         let shared = &state.shared;

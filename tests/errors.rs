@@ -221,7 +221,6 @@ fn errors_speak_in_lower_case_without_a_full_stop() {
         boxed(PublishReason::NothingStaged),
         boxed(PublishError { value: Plain(1), reason: PublishReason::Foreign }),
         boxed(PublicationError::Conflated),
-        boxed(PublicationError::Fenced),
         boxed(PublicationError::Closed),
         boxed(PublicationError::Timeout),
         boxed(CutError::TooMany(7)),

@@ -191,7 +191,7 @@ fn a_notice_to_nobody_comes_back() {
     let foreign = Engine::new().receiver::<u8>();
     let refused = engine.notify(&foreign.address(), Notice::new(1)).unwrap_err();
     assert_eq!(refused.reason, AddressError::Foreign);
-    assert_eq!(refused.to_string(), "notifying failed: the address is another engine's");
+    assert_eq!(refused.to_string(), "notifying failed: it belongs to another engine");
 }
 
 /// Goal: a receiver that goes drops the notices that it has not taken, those that stand in its inbox and those in the

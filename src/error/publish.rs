@@ -105,8 +105,6 @@ impl Error for CutError {}
 pub enum PublicationError {
     /// A newer state has taken its place before it had one: nobody has seen it, nor will.
     Conflated,
-    /// Another publisher has taken one of its slots over before it had one: nobody has seen any of it, nor will.
-    Fenced,
     /// The engine was closed before.
     Closed,
     /// Not in time.
@@ -117,7 +115,6 @@ impl fmt::Display for PublicationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Conflated => "a newer state has taken its place",
-            Self::Fenced => "another publisher has taken a slot of it over",
             Self::Closed => "the engine is closed",
             Self::Timeout => "there was no number in time",
         })

@@ -35,7 +35,8 @@ impl Outbox {
     ///
     /// # Errors
     ///
-    /// If the receiver is gone, or the target is not one of this outbox; the value comes back.
+    /// If the receiver is gone, this was [fenced](crate::Marker::fence), or the target is not one of this outbox;
+    /// the value comes back.
     pub fn send_async<T: Send + 'static>(
         &mut self,
         to: Target<T>,

@@ -47,7 +47,8 @@ trait Member: Send {
 
 /// Publishes the staged states of several slots, of any types, with one number: whoever reads them at one number, by a
 /// [`Cut`](crate::Cut), sees all of them or none. (Two reads, one after the other, may come before and after it.) Never
-/// waits for the number, and never for those who take a slot over.
+/// waits for the number, and never for those who take a slot over: whoever reads what it has published waits for the
+/// number first ([`Publication::stamp`]), as after [`publish`](Publisher::publish).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,7 +56,7 @@ trait Member: Send {
 /// let engine = mainspring::Engine::new();
 /// let (from, to) = (engine.slot(), engine.slot());
 /// let (mut a, mut b) = (from.publisher(), to.publisher());
-/// publish_all(&mut [a.stage(60), b.stage("forty")])?;
+/// publish_all(&mut [a.stage(60), b.stage("forty")])?.stamp()?;
 ///
 /// let _other = to.publisher();
 /// let refused = publish_all(&mut [a.stage(50), b.stage("fifty")]);

@@ -53,7 +53,7 @@ impl<T: Send + Sync + 'static> Latest<T> {
     }
 
     /// The newest state that has its number; none before the first. One load, if that is what this handle has read
-    /// last.
+    /// last. By `&self`: [`get`](Self::get).
     #[inline]
     pub fn read(&mut self) -> Option<&Snapshot<T>> {
         let is_current = |state: &Snapshot<T>| self.slot.states.is_head(state);

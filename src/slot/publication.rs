@@ -81,8 +81,8 @@ impl Publication {
 fn why(ticket: &Ticket) -> PublicationError {
     match ticket.withdrawal() {
         Some(Withdrawal::Conflated) => PublicationError::Conflated,
-        Some(Withdrawal::Fenced) => PublicationError::Fenced,
-        None => PublicationError::Closed,
+        // A batch that was fenced is no publication.
+        Some(Withdrawal::Fenced) | None => PublicationError::Closed,
     }
 }
 

@@ -32,8 +32,11 @@ impl<T: Send + Sync + 'static> Publisher<T> {
         Self { slot, reign, spare: None, staged: None, deposit: None }
     }
 
-    /// Publishes a state. Never waits for its number: as a rule it has it on return, and readers see it; otherwise they
-    /// see it as soon as it has. In any case it gets one, below that of whatever is sent after this.
+    /// Publishes a state. Never waits for its number: it may have it on return, or get it soon, when somebody else
+    /// passes at the moment; below that of whatever is sent after this, unless the engine is closed before. Readers
+    /// see it from then on. So nobody is promised to read it at once, not even who has published it: whoever
+    /// computes the next state from the last keeps that, or waits for the number ([`Publication::stamp`]) before
+    /// reading, and before letting go of a lock under which others do the same.
     ///
     /// # Errors
     ///
