@@ -70,7 +70,7 @@ pub const MODELS: &[Model] = &[
 ];
 
 /// Counts its drops.
-struct Counted(Arc<AtomicUsize>);
+pub struct Counted(pub Arc<AtomicUsize>);
 
 impl Drop for Counted {
     fn drop(&mut self) {

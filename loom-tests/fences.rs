@@ -1,10 +1,12 @@
 //! Fences: an author that is ended from outside, whatever it is at; nothing is lost, and nothing comes back twice.
 
-use loom::sync::Arc;
-use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use loom::thread;
 use mainspring::{Engine, Reason, Receiver, Seq};
 
+use crate::closing::Counted;
 use crate::harness::{Model, reach};
 use crate::promises::engine;
 
@@ -66,15 +68,6 @@ pub const MODELS: &[Model] = &[
         body: what_a_fenced_outbox_takes_back_no_receiver_drops,
     },
 ];
-
-/// Counts its drops.
-struct Counted(Arc<AtomicUsize>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Relaxed);
-    }
-}
 
 fn told<E>(sent: &Result<(), E>) -> u64 {
     reach(if sent.is_ok() { "sent" } else { "fenced" });

@@ -10,6 +10,7 @@ use mainspring::{
     parts,
 };
 
+use crate::gates::race_with_an_end;
 use crate::seq;
 use crate::support::{Drops, by_hand, engines, to_the_end, until, until_kicked_since};
 
@@ -329,28 +330,7 @@ fn race(engine: &Engine, round: u64) {
 /// many rounds, two threads.
 #[test]
 fn an_end_may_race_with_a_fence() {
-    to_the_end(|| {
-        for engine in engines() {
-            for round in 0..300 {
-                let mut rx = engine.receiver();
-                let mut tx = engine.sender(&rx.address()).unwrap();
-                let mut out = engine.outbox();
-                let to = out.add(&rx.address()).unwrap();
-                let sources = [tx.source(), out.source()];
-                let barrier = Arc::new(Barrier::new(2));
-                let start = barrier.clone();
-                let ending = thread::spawn(move || {
-                    start.wait();
-                    u64::from(tx.send(round).is_ok()) + u64::from(out.send(to, round).is_ok())
-                });
-                barrier.wait();
-                let fence = engine.marker().fence(&sources).unwrap().wait().unwrap();
-                let received: Vec<_> = rx.messages().map(|(number, _)| number).collect();
-                assert_eq!(received.len() as u64, ending.join().unwrap());
-                assert!(received.iter().all(|&number| number < fence));
-            }
-        }
-    });
+    race_with_an_end(0, |marker, sources| marker.fence(sources));
 }
 
 /// Goal: what is empty, foreign, ended, or ended twice is no trouble; a fence can be prepared, and fired where nothing
