@@ -129,7 +129,12 @@ impl<T: Send + 'static> Author<T> {
     /// somebody wants to hear of it.
     pub(crate) fn publish_held(&self) -> bool {
         self.producer.state().hold();
-        self.producer.publish() & WANT != 0
+        let attention = self.producer.publish();
+        if attention & UNDECIDED != 0 {
+            // Whose the value is must be known before its author goes on to something else.
+            self.producer.state().attention_once_decided();
+        }
+        attention & WANT != 0
     }
 
     /// What has become of the last value, which is held.

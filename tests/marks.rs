@@ -10,6 +10,8 @@ mod fences;
 mod gates;
 #[path = "marks/outboxes.rs"]
 mod outboxes;
+#[path = "marks/storms.rs"]
+mod storms;
 mod support;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};

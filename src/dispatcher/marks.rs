@@ -30,8 +30,6 @@ pub(super) struct Gates {
     open: Vec<Arc<Mark>>,
     /// Those that have yet to end whom they wait for.
     fences: Vec<(Arc<Mark>, Vec<Origin>)>,
-    /// The authors whom this pass has ended.
-    ended: Vec<usize>,
 }
 
 struct Gate {
@@ -120,7 +118,9 @@ impl Core {
         }
         source.state().fence_at(source.cut);
         self.fenced.extend(source.states().map(|state| state.parker().clone()));
-        self.gates.ended.push(id);
+        // The next pass numbers what is left.
+        self.look_again(id);
+        self.again = true;
     }
 
     /// Applies what was listed after this pass had read the topology, until somebody is known. What has joined is
@@ -250,11 +250,6 @@ impl Core {
 
     /// Numbers the gates whose last author is done. After the lanes.
     pub(super) fn stamp_gates(&mut self) {
-        while let Some(id) = self.gates.ended.pop() {
-            // The next pass numbers the rest. Only now: in this one it may have come to wait for room.
-            self.look_again(id);
-            self.again = true;
-        }
         let mut open = std::mem::take(&mut self.gates.open);
         for mark in open.drain(..) {
             self.stamp_mark(mark);

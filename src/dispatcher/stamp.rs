@@ -87,8 +87,13 @@ impl Core {
         len < rest
     }
 
-    /// Puts a source into the list of those that wait for room at a port; with `all`, for a broadcast.
+    /// Puts a source into the list of those that wait for room at a port; with `all`, for a broadcast. But for one that
+    /// has ended since it was collected, or whose end was put off: where it waits nobody would look for that.
     pub(super) fn wait(&mut self, id: usize, port_id: usize, all: bool) {
+        if self.sources[id].published().1 {
+            self.again = true;
+            return;
+        }
         let (port, source) = (&mut self.ports[port_id], &mut self.sources[id]);
         let ticket = source.age.unwrap_or_else(|| {
             self.tickets += 1;

@@ -145,7 +145,7 @@ impl Core {
     pub(super) fn look_again(&mut self, id: usize) {
         // One that this pass has made cold stands in the list still.
         self.scan.tidy(&self.sources);
-        let Some(source) = self.sources.get_mut(id) else { return };
+        let source = &mut self.sources[id];
         if let Phase::Waiting { .. } | Phase::Cold = source.phase {
             self.scan.add(id, source);
         }

@@ -313,7 +313,7 @@ impl Outbox {
     ) -> Result<Target<T>, Reason> {
         loop {
             self.refresh(group)?;
-            let Self { shared, targets, crowds, .. } = self;
+            let Self { shared, ring, targets, crowds, .. } = self;
             let crowd = crowds.get_mut(group.index).and_then(|slot| crowd_of::<T>(slot, group.id));
             let crowd = crowd.ok_or(Reason::UnknownTarget)?;
             let Crowd { group: circle, generation, members, next, parker, .. } = crowd;
@@ -325,7 +325,10 @@ impl Outbox {
                     (heaviest.unwrap_or(0), 1)
                 }
             };
-            let first = first.checked_rem(members.len()).ok_or(Reason::NoMember)?;
+            // The members of one that was ended may have closed because of that.
+            let is_ended = || ring.state().is_fenced();
+            let nobody = || if is_ended() { Reason::Fenced } else { Reason::NoMember };
+            let first = first.checked_rem(members.len()).ok_or_else(nobody)?;
             let mut look = || {
                 (first..first + count).map(|at| at % members.len()).find(|&at| {
                     find(targets, members[at].target).is_some_and(

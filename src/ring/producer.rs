@@ -201,9 +201,9 @@ impl<T> Producer<T> {
         self.tail = position;
         // First no longer counted as there, then moved out: nothing in between can panic.
         self.lane.state.publish(self.tail);
-        // SAFETY: they were published (I1); nobody hands them out, since the lane, or its order, ends before them; and a
-        // receiver that leaves drains no further than to `position` (TAKEN, `drain_end`). So they are ours, and the
-        // tail has just been moved before them.
+        // SAFETY: they were published (I1); nobody hands them out, since the lane, or its order, ends before them;
+        // and a receiver that leaves drains no further than to `position` (TAKEN, `drain_end`). So they are ours, and
+        // the tail has just been moved before them.
         let read = |at| unsafe { self.lane.read(at) };
         let mut values: Vec<T> = (position..end).map(read).collect();
         let returned = values.split_off(values.len().saturating_sub(count));

@@ -421,3 +421,44 @@ fn an_ended_outbox_does_not_touch_its_order() {
     assert_eq!(numbers(&mut a), [(3, 1), (5, 3)]);
     assert_eq!(numbers(&mut b), [(4, 2), (6, 4)]);
 }
+
+/// Goal: whoever has ended never waits for room, also when others come meanwhile. Method: passes by hand; a
+/// broadcaster, or an outbox to a group, that waits for a member's inbox is ended, from outside or by itself, and so
+/// many join then that a pass cannot apply it all.
+#[test]
+fn an_ended_broadcast_does_not_wait_when_others_join() {
+    for (fenced, with_outbox) in [(true, false), (false, false), (true, true), (false, true)] {
+        let engine = by_hand();
+        let group = engine.options().capacity(8).inbox(1).group().unwrap();
+        let _member = group.subscribe();
+        let mut all = group.broadcaster();
+        let mut out = engine.outbox();
+        let to = out.add_group(&group).unwrap();
+        let source = if with_outbox { out.source() } else { all.source() };
+        for n in 0..4 {
+            if with_outbox {
+                out.send_all(to, n).unwrap();
+            } else {
+                all.send(n).unwrap();
+            }
+            engine.run_until_idle();
+        }
+        let gate = if fenced {
+            let fence = engine.marker().fence(&[source]).unwrap();
+            engine.pass();
+            fence
+        } else {
+            let gate = engine.marker().gate(&[source]).unwrap();
+            engine.pass();
+            if with_outbox {
+                drop(out);
+            } else {
+                drop(all);
+            }
+            gate
+        };
+        let _others: Vec<_> = (0..300).map(|_| engine.receiver::<u8>()).collect();
+        engine.run_until_idle();
+        assert!(gate.seq().is_some(), "fenced {fenced}, of an outbox {with_outbox}");
+    }
+}
