@@ -1,7 +1,9 @@
 //! Fences: an author that is ended from outside, whatever it is at; nothing is lost, and nothing comes back twice.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 
 use loom::thread;
 use mainspring::{Engine, Reason, Receiver, Seq};
@@ -38,6 +40,13 @@ pub const MODELS: &[Model] = &[
         executions_min: 1000,
         reaches: &["numbered", "fenced"],
         body: a_fence_may_meet_a_wait_for_a_number,
+    },
+    Model {
+        name: "a_fence_may_meet_a_wait_that_is_given_up",
+        preemptions: 2,
+        executions_min: 1000,
+        reaches: &["sent", "fenced", "given up"],
+        body: a_fence_may_meet_a_wait_that_is_given_up,
     },
     Model {
         name: "a_fence_may_meet_an_end",
@@ -156,6 +165,28 @@ fn a_fence_may_meet_a_wait_for_a_number() {
             reach("fenced");
             assert_eq!((error.reason, error.value), (Reason::Fenced, 0));
             0
+        }
+    });
+    let at = fence(&engine, source);
+    let sent = author.join().unwrap();
+    assert_received(&mut rx, sent, at);
+}
+
+/// A task that waits for the number, and is dropped at once: its value is sent, and will have its number, or came back.
+fn a_fence_may_meet_a_wait_that_is_given_up() {
+    let engine = engine(2, 1);
+    let (mut tx, mut rx) = engine.channel::<u64>();
+    let source = tx.source();
+    let author = thread::spawn(move || {
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = Pin::new(&mut tx.send_stamped_async(0)).poll(&mut cx);
+        match polled {
+            Poll::Ready(sending) => told(&sending.map(drop)),
+            Poll::Pending => {
+                reach("given up");
+                assert_eq!(tx.stamped(), Ok(Seq::new(1)));
+                1
+            }
         }
     });
     let at = fence(&engine, source);
