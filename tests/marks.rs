@@ -4,6 +4,9 @@
 
 #[path = "marks/continuations.rs"]
 mod continuations;
+#[allow(dead_code, reason = "each test file takes what it needs")]
+#[path = "tasks/executors.rs"]
+mod executors;
 #[path = "marks/fences.rs"]
 mod fences;
 #[path = "marks/gates.rs"]
@@ -19,6 +22,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
+use executors::block_on;
 use mainspring::{Drive, Engine, Event, Marker, Seq, WaitError, WaitTimeoutError, parts};
 use support::{TILL_ASLEEP, by_hand, engines, to_the_end, until, until_kicked_since};
 
@@ -256,7 +260,7 @@ fn many_wait_for_marks() {
                             if nth % 2 == 0 {
                                 marker.submit().wait().unwrap();
                             } else {
-                                smol::block_on(marker.submit()).unwrap();
+                                block_on(marker.submit()).unwrap();
                             }
                         }
                     })
@@ -305,10 +309,10 @@ fn a_closed_engine_gives_no_marks() {
         assert_eq!(ticket.wait(), Err(WaitError));
         assert_eq!(ticket.seq(), None);
         assert_eq!(gate.seq(), None);
-        assert_eq!(smol::block_on(gate), Err(WaitError));
+        assert_eq!(block_on(gate), Err(WaitError));
         assert_eq!(prepared.fire().wait(), Err(WaitError));
         assert_eq!(marker.mark(), Err(WaitError));
-        assert_eq!(smol::block_on(marker.submit()), Err(WaitError));
+        assert_eq!(block_on(marker.submit()), Err(WaitError));
     });
 }
 

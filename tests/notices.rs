@@ -2,6 +2,9 @@
 
 #![cfg(not(loom))]
 
+#[allow(dead_code, reason = "each test file takes what it needs")]
+#[path = "tasks/executors.rs"]
+mod executors;
 mod support;
 
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
+use executors::block_on;
 use mainspring::{
     AddressError, Drive, Engine, Event, Idle, Merge, Notice, NotifyError, Receiver, RecvError,
     RecvTimeoutError, Seq, TryRecvError, WaitError, parts,
@@ -42,8 +46,8 @@ fn nothing_passes_over_a_notice() {
         |rx| rx.messages().next().is_none(),
         |rx| rx.recv_ref().is_err_and(|error| error == RecvError::Notice),
         |rx| rx.recv_batch_ref(9, |_, _| panic!("a message")) == Err(RecvError::Notice),
-        |rx| smol::block_on(rx.recv_async()) == Err(RecvError::Notice),
-        |rx| smol::block_on(rx.recv_batch_async(9, |_, _| ())) == Err(RecvError::Notice),
+        |rx| block_on(rx.recv_async()) == Err(RecvError::Notice),
+        |rx| block_on(rx.recv_batch_async(9, |_, _| ())) == Err(RecvError::Notice),
         |rx| rx.catch_up(seq(1 << 40), |_, _| panic!("a message")) == Err(RecvError::Notice),
     ];
     for engine in engines() {
@@ -140,8 +144,8 @@ fn a_notice_wakes_its_receiver() {
         let waits: [Wait; 4] = [
             |rx| rx.recv().map(drop),
             |rx| rx.recv_event().map(drop),
-            |rx| smol::block_on(rx.recv_async()).map(drop),
-            |rx| smol::block_on(rx.recv_event_async()).map(drop),
+            |rx| block_on(rx.recv_async()).map(drop),
+            |rx| block_on(rx.recv_event_async()).map(drop),
         ];
         for (nth, wait) in waits.into_iter().enumerate() {
             let engine = Engine::new();
@@ -348,7 +352,7 @@ fn a_merge_tells_notices() {
     assert_eq!(merge.try_recv(), Err(TryRecvError::Notice));
     assert_eq!(merge.recv(), Err(RecvError::Notice));
     assert_eq!(merge.try_recv_batch(9, |_, _| panic!("a message")), Err(TryRecvError::Notice));
-    assert_eq!(smol::block_on(merge.recv_async()), Err(RecvError::Notice));
+    assert_eq!(block_on(merge.recv_async()), Err(RecvError::Notice));
     for number in 2..=4 {
         assert_eq!(said(merge.try_recv_event().unwrap()), (number, number));
     }

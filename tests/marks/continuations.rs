@@ -1,11 +1,12 @@
 //! What is to happen once a mark has its number.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use mainspring::{Engine, WaitError, parts};
+use parking_lot::Mutex;
 
 use crate::seq;
 use crate::support::{Drops, by_hand, engines, to_the_end, until};
@@ -35,10 +36,10 @@ fn continuations_run_in_the_order_of_their_numbers() {
     let (marker, before) = (engine.marker(), parts::passes(&engine).unwrap());
     for _ in 0..1_000 {
         let ran = ran.clone();
-        drop(marker.submit_then(move |outcome| ran.lock().unwrap().push(outcome.unwrap().get())));
+        drop(marker.submit_then(move |outcome| ran.lock().push(outcome.unwrap().get())));
     }
     engine.pass();
-    assert_eq!(*ran.lock().unwrap(), (1..=1_000).collect::<Vec<_>>());
+    assert_eq!(*ran.lock(), (1..=1_000).collect::<Vec<_>>());
     assert!(parts::passes(&engine).unwrap() - before >= 1_000 / 64, "passes between them");
 
     for engine in engines() {
@@ -50,15 +51,15 @@ fn continuations_run_in_the_order_of_their_numbers() {
                     for _ in 0..3_000 {
                         let ran = ran.clone();
                         drop(marker.submit_then(move |outcome| {
-                            ran.lock().unwrap().push(outcome.unwrap());
+                            ran.lock().push(outcome.unwrap());
                         }));
                     }
                 })
             })
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        until(|| ran.lock().unwrap().len() == 9_000);
-        assert!(ran.lock().unwrap().is_sorted());
+        until(|| ran.lock().len() == 9_000);
+        assert!(ran.lock().is_sorted());
     }
 }
 

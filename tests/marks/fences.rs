@@ -10,6 +10,7 @@ use mainspring::{
     parts,
 };
 
+use crate::executors::block_on;
 use crate::gates::race_with_an_end;
 use crate::seq;
 use crate::support::{Drops, by_hand, engines, to_the_end, until, until_kicked_since};
@@ -40,9 +41,9 @@ fn a_fence_ends_a_sender_where_it_is() {
     let error = tx.send_batch([5, 6, 7]).unwrap_err();
     assert_eq!((error.sent, error.reason), (0, Reason::Fenced));
     assert_eq!(error.returned.into_iter().chain(error.rest).collect::<Vec<_>>(), [5, 6, 7]);
-    let error = smol::block_on(tx.send_async(5)).unwrap_err();
+    let error = block_on(tx.send_async(5)).unwrap_err();
     assert_eq!(error.reason, Reason::Fenced);
-    let error = smol::block_on(tx.send_stamped_async(5)).unwrap_err();
+    let error = block_on(tx.send_stamped_async(5)).unwrap_err();
     assert_eq!((error.reason, error.value), (Reason::Fenced, 5));
     assert!(tx.is_empty() || tx.len() == 4);
 
@@ -75,7 +76,7 @@ fn the_first_value_after_a_fence_comes_back() {
                 assert_eq!(error.sent, 0);
                 error.reason
             }
-            _ => smol::block_on(tx.send_stamped_async(drops.value())).unwrap_err().reason,
+            _ => block_on(tx.send_stamped_async(drops.value())).unwrap_err().reason,
         };
         assert_eq!(reason, Reason::Fenced, "form {form}");
         assert_eq!(drops.count(), 1, "form {form}");
@@ -128,7 +129,7 @@ fn every_kind_of_author_can_be_ended() {
                 assert_eq!(out.send_all(to_group, 9).unwrap_err().reason, Reason::Fenced);
                 let error = out.send_batch(to, [9, 10]).unwrap_err();
                 assert_eq!((error.sent, error.reason), (0, Reason::Fenced));
-                let error = smol::block_on(out.send_async(to, 9)).unwrap_err();
+                let error = block_on(out.send_async(to, 9)).unwrap_err();
                 assert_eq!(error.reason, Reason::Fenced);
             }
             // A member that comes now is no trouble, nor is a target.
@@ -177,13 +178,13 @@ fn who_waits_for_room_wakes() {
                                 mainspring::SendError { value, reason: error.reason }
                             }),
                             2 => tx.send_stamped(sent).map(drop),
-                            3 => smol::block_on(tx.send_async(sent)),
+                            3 => block_on(tx.send_async(sent)),
                             4 => all.send(sent),
                             5 => out.send(to, sent),
                             6 => out.send_next(to_group, sent),
                             7 => out.send_all(to_group, sent),
-                            8 => smol::block_on(out.send_async(to, sent)),
-                            _ => smol::block_on(tx.send_stamped_async(sent)).map(drop),
+                            8 => block_on(out.send_async(to, sent)),
+                            _ => block_on(tx.send_stamped_async(sent)).map(drop),
                         };
                         match sending {
                             Ok(()) => sent += 1,

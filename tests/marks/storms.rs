@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mainspring::{Engine, Reason, TrySendError};
 
+use crate::executors::block_on;
 use crate::support::{Counted, Drops, engines, to_the_end, until};
 
 /// A value that is counted, also when it is cloned.
@@ -101,7 +102,7 @@ fn storm(engine: &Engine, round: u64) {
                             Err(TrySendError::Fenced(v)) => Err((Reason::Fenced, v.0)),
                             Err(_) => panic!("what"),
                         },
-                        6 => smol::block_on(out.send_async(to, value(n)))
+                        6 => block_on(out.send_async(to, value(n)))
                             .map_err(|e| (e.reason, e.value.0)),
                         7 => {
                             if out.remove(to) {
@@ -313,7 +314,7 @@ fn a_fence_meets_a_long_queue() {
                                             }
                                         }
                                     }
-                                    _ => smol::block_on(tx.send_async(value)).map_err(|e| e.reason),
+                                    _ => block_on(tx.send_async(value)).map_err(|e| e.reason),
                                 };
                                 match done {
                                     Ok(()) => sent += 1,
