@@ -6,7 +6,7 @@ use std::thread;
 
 use mainspring::{Engine, PublishReason, Seq, parts, publish_all};
 
-use super::support::to_the_end;
+use super::support::{to_the_end, until};
 use super::{by_hand, engines, seq};
 
 /// Goal: a fenced publisher is told, with its state and the number; what it has published before counts, below that
@@ -48,7 +48,9 @@ fn hand_overs(engine: &Engine, count: u64) {
         let (mut latest, over) = (slot.latest(), over.clone());
         move || {
             let (mut last, mut seen) = (0, Vec::new());
-            while !over.load(SeqCst) {
+            loop {
+                // Before the look: the last state is seen in any case.
+                let is_over = over.load(SeqCst);
                 if let Some(state) = latest.read() {
                     assert!(**state >= last, "reign {} after {last}", **state);
                     if **state > last {
@@ -56,8 +58,10 @@ fn hand_overs(engine: &Engine, count: u64) {
                     }
                     last = **state;
                 }
+                if is_over {
+                    return seen;
+                }
             }
-            seen
         }
     });
     let mut publishers: Vec<thread::JoinHandle<(u64, Seq, u64)>> = Vec::new();
@@ -84,6 +88,8 @@ fn hand_overs(engine: &Engine, count: u64) {
             unreachable!("it is fenced in the end")
         }));
         if publishers.len() >= 8 || reign == count {
+            // The others may be fenced before they come to it.
+            until(|| slot.latest().get().is_some_and(|state| *state == reign));
             drop(slot.publisher());
             for publisher in publishers.drain(..) {
                 let (reign, last, _) = publisher.join().unwrap();
