@@ -88,8 +88,10 @@ fn hand_overs(engine: &Engine, count: u64) {
             unreachable!("it is fenced in the end")
         }));
         if publishers.len() >= 8 || reign == count {
-            // The others may be fenced before they come to it.
-            until(|| slot.latest().get().is_some_and(|state| *state == reign));
+            if reign == count {
+                // The others may be fenced before they come to it.
+                until(|| slot.latest().get().is_some_and(|state| *state == reign));
+            }
             drop(slot.publisher());
             for publisher in publishers.drain(..) {
                 let (reign, last, _) = publisher.join().unwrap();
