@@ -2,6 +2,8 @@
 //!
 //! - *mark*: a number, given at once: alone, beside two who send as fast as they can, and submitted and waited for.
 //!   Beside it the cheapest thing that gives numbers: a lock, a count, an unlock.
+//! - *fence*: one, or a hundred, authors ended from outside, and waited for; nobody sends meanwhile. The join of the
+//!   authors is not counted, what they leave behind is.
 //! - *reply*: made, answered, taken. On one thread, where nobody waits; and across two, one after the other (each waits
 //!   for the other, so that most of it is the system's waking), or many at a time. The request goes by a channel of the
 //!   standard library in all of them; `ask` sends it through the engine, too, as one would.
@@ -23,11 +25,11 @@ mod marks {
     use std::sync::mpsc;
     use std::thread::{self, JoinHandle};
 
-    use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
+    use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group};
     use mainspring::{Answer, Engine, Reply};
     use parking_lot::Mutex;
 
-    criterion_group!(benches, mark, reply);
+    criterion_group!(benches, mark, fence, reply);
 
     /// Replies that are asked for together.
     const MANY: u64 = 512;
@@ -57,6 +59,30 @@ mod marks {
             b.iter(|| marker.mark().expect("the engine is open"));
             busy.end();
         });
+        group.finish();
+    }
+
+    fn fence(c: &mut Criterion) {
+        let mut group = c.benchmark_group("fence");
+        for authors in [1, 100] {
+            group.bench_function(BenchmarkId::from_parameter(authors), |b| {
+                let engine = Engine::new();
+                let marker = engine.marker();
+                let (first, _rx) = engine.channel::<u64>();
+                let join = || -> (Vec<_>, Vec<_>) {
+                    let senders: Vec<_> = (0..authors).map(|_| first.clone()).collect();
+                    // So that the pass that ends them has not to hear of them first.
+                    open(marker.submit().wait());
+                    let sources = senders.iter().map(|tx| tx.source()).collect();
+                    (senders, sources)
+                };
+                let end = |(senders, sources): (Vec<_>, Vec<_>)| {
+                    open(open(marker.fence(&sources)).wait());
+                    senders
+                };
+                b.iter_batched(join, end, BatchSize::PerIteration);
+            });
+        }
         group.finish();
     }
 

@@ -238,6 +238,7 @@ fn what_a_fence_gives_back_no_receiver_drops() {
     let author = thread::spawn(move || (told(&tx.send(0)), tx));
     fence(&engine, source);
     let received = u64::from(rx.try_recv().is_ok());
+    assert_eq!(rx.len(), 0, "what lies beyond the end is not counted as sent");
     drop(rx);
     let (sent, _tx) = author.join().unwrap();
     assert_eq!(received, sent);
@@ -253,6 +254,7 @@ fn what_a_fenced_outbox_takes_back_no_receiver_drops() {
     let author = thread::spawn(move || (told(&out.send(to, 0)), out));
     fence(&engine, source);
     let received = u64::from(rx.try_recv().is_ok());
+    assert_eq!(rx.len(), 0, "what lies beyond the end is not counted as sent");
     drop(rx);
     let (sent, _out) = author.join().unwrap();
     assert_eq!(received, sent);

@@ -37,7 +37,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{self, EXTRA_PASSES, Mutex, Ordering::Relaxed};
 use crate::trace;
 use crate::waiters::Waiters;
-pub(crate) use marks::Owed;
+pub(crate) use marks::{Owed, Sleeper};
 pub use mode::{Drive, Driver, Hook, Idle};
 pub(crate) use thread::Handle;
 use thread::Staff;

@@ -448,6 +448,8 @@ impl LaneState {
         let received = self.head.load(Relaxed);
         let numbered = self.stamps.stamped.load(Relaxed);
         let sent = self.sender.tail.load(Relaxed) & !ENDED;
+        // What lies beyond the end is on its way back to an author that was ended.
+        let sent = self.fenced_at().map_or(sent, |cut| sent.min(cut));
         Counts { sent, numbered, received }
     }
 }

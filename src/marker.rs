@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::address::Address;
 use crate::clock::Seq;
-use crate::drive::{Doze, For, Shared, Unfinished};
+use crate::drive::{For, Shared, Sleeper};
 use crate::error::{AddressError, NotifyError, WaitError, WaitTimeoutError};
-use crate::mark::{Errand, Mark, Origin, Place, TICKET, Withdrawal};
+use crate::mark::{Errand, Mark, Origin, Place, Withdrawal};
 use crate::notice::Notice;
 use crate::order::OrderRing;
-use crate::park::{Deadline, Parker};
+use crate::park::Deadline;
 use crate::sync::Arc;
 
 /// Puts events on the clock that are no messages: a state has been published, a job is done, somebody is gone. A
@@ -87,13 +87,6 @@ pub struct Ticket {
     shared: Arc<Shared>,
     mark: Arc<Mark>,
     sleeper: Option<Sleeper>,
-}
-
-/// A task that waits for a ticket.
-#[derive(Default)]
-struct Sleeper {
-    doze: Doze,
-    parker: Arc<Parker>,
 }
 
 impl Marker {
@@ -388,7 +381,7 @@ impl Ticket {
     ///
     /// If the engine was closed before.
     pub fn wait(&mut self) -> Result<Seq, WaitError> {
-        self.shared.wait_for_mark(&self.mark, None).unwrap_or(Err(WaitError))
+        self.shared.wait_for_mark(&self.mark, For::Mark, None).unwrap_or(Err(WaitError))
     }
 
     /// As [`wait`](Self::wait), for `timeout` at the longest.
@@ -397,10 +390,9 @@ impl Ticket {
     ///
     /// If the time is up, or the engine was closed before.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<Seq, WaitTimeoutError> {
-        match self.shared.wait_for_mark(&self.mark, Deadline::after(timeout)) {
-            Ok(Ok(seq)) => Ok(seq),
-            Ok(Err(WaitError)) | Err(Unfinished::Poisoned) => Err(WaitTimeoutError::Closed),
-            Err(Unfinished::Timeout) => Err(WaitTimeoutError::Timeout),
+        match self.shared.wait_for_mark(&self.mark, For::Mark, Deadline::after(timeout)) {
+            Some(outcome) => outcome.map_err(|WaitError| WaitTimeoutError::Closed),
+            None => Err(WaitTimeoutError::Timeout),
         }
     }
 }
@@ -411,14 +403,7 @@ impl Future for Ticket {
     /// Ready with the number, as often as it is polled after that.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { shared, mark, sleeper } = self.get_mut();
-        if let Some(outcome) = shared.outcome_of(mark) {
-            *sleeper = None;
-            return Poll::Ready(outcome);
-        }
-        let Sleeper { doze, parker } = sleeper.get_or_insert_default();
-        let look = |step| shared.look_at(mark, TICKET, parker, step);
-        let found = ready!(shared.poll(doze, parker, cx, For::Mark, look));
-        Poll::Ready(found.unwrap_or(Err(WaitError)))
+        shared.poll_for_mark(mark, For::Mark, sleeper, cx)
     }
 }
 

@@ -27,11 +27,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::clock::Seq;
-use crate::drive::{Doze, For, Shared, Unfinished};
+use crate::drive::{For, Shared, Sleeper};
 use crate::error::{AnswerError, AnswerTimeoutError, SendError, TryAnswerError, WaitError};
-use crate::mark::{ANSWER, Mark, Place};
+use crate::mark::{Mark, Place};
 use crate::marker::Ticket;
-use crate::park::{Deadline, Parker};
+use crate::park::Deadline;
 use crate::sync::{Arc, Mutex};
 
 /// The end of a question by which it is answered, once. Made by [`Engine::reply`](crate::Engine::reply); it travels in
@@ -125,13 +125,6 @@ enum State<R> {
     Gone,
 }
 
-/// A task that waits for an answer.
-#[derive(Default)]
-struct Sleeper {
-    doze: Doze,
-    parker: Arc<Parker>,
-}
-
 pub(crate) fn pair<R: Send + 'static>(shared: &Arc<Shared>) -> (Reply<R>, Answer<R>) {
     let mark = Mark::new(None, Place::Next);
     let state = Mutex::new(State::Open);
@@ -209,10 +202,8 @@ impl<R> Answer<R> {
     ///
     /// If nobody answers any more, the engine is closed, or the answer was taken before.
     pub fn wait(&mut self) -> Result<(Seq, R), AnswerError> {
-        match self.wait_until(None) {
-            Ok(outcome) => self.take(outcome),
-            Err(_) => self.take(Err(WaitError)),
-        }
+        let outcome = self.wait_until(None).unwrap_or(Err(WaitError));
+        self.take(outcome)
     }
 
     /// As [`wait`](Self::wait), for `timeout` at the longest.
@@ -221,12 +212,10 @@ impl<R> Answer<R> {
     ///
     /// As [`wait`](Self::wait), or if the time is up: then it can be waited for again.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<(Seq, R), AnswerTimeoutError> {
-        let outcome = match self.wait_until(Deadline::after(timeout)) {
-            Ok(outcome) => outcome,
-            Err(Unfinished::Poisoned) => Err(WaitError),
-            Err(Unfinished::Timeout) => return Err(AnswerTimeoutError::Timeout),
-        };
-        Ok(self.take(outcome)?)
+        match self.wait_until(Deadline::after(timeout)) {
+            Some(outcome) => Ok(self.take(outcome)?),
+            None => Err(AnswerTimeoutError::Timeout),
+        }
     }
 
     /// Takes the answer if it is there. Runs no pass.
@@ -254,15 +243,9 @@ impl<R> Answer<R> {
         taken
     }
 
-    fn wait_until(&self, deadline: Option<Deadline>) -> Result<Result<Seq, WaitError>, Unfinished> {
+    fn wait_until(&self, deadline: Option<Deadline>) -> Option<Result<Seq, WaitError>> {
         let Slot { shared, mark, .. } = &*self.slot;
-        if let Some(outcome) = shared.outcome_of(mark) {
-            return Ok(outcome);
-        }
-        let parker = Arc::new(Parker::default());
-        shared.wait(&parker, deadline, For::Answer, |step| {
-            shared.look_at(mark, ANSWER, &parker, step)
-        })
+        shared.wait_for_mark(mark, For::Answer, deadline)
     }
 }
 
@@ -272,14 +255,8 @@ impl<R> Future for Answer<R> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = self.get_mut();
         let Slot { shared, mark, .. } = &*answer.slot;
-        if let Some(outcome) = shared.outcome_of(mark) {
-            answer.sleeper = None;
-            return Poll::Ready(answer.take(outcome));
-        }
-        let Sleeper { doze, parker } = answer.sleeper.get_or_insert_default();
-        let look = |step| shared.look_at(mark, ANSWER, parker, step);
-        let found = ready!(shared.poll(doze, parker, cx, For::Answer, look));
-        Poll::Ready(answer.take(found.unwrap_or(Err(WaitError))))
+        let outcome = ready!(shared.poll_for_mark(mark, For::Answer, &mut answer.sleeper, cx));
+        Poll::Ready(answer.take(outcome))
     }
 }
 

@@ -7,10 +7,12 @@
 //! nothing is owed any more: so one that waits for somebody holds up nobody else's pass. One at a time, in the order of
 //! the numbers: who finds somebody at it leaves them to that one.
 
-use super::{Core, For, Shared, Step, Unfinished};
+use std::task::{Context, Poll, ready};
+
+use super::{Core, Doze, For, Shared, Step, Unfinished};
 use crate::clock::Seq;
 use crate::error::WaitError;
-use crate::mark::{Chain, DONE, Mark, TICKET};
+use crate::mark::{ANSWER, Chain, DONE, Mark, TICKET};
 use crate::park::{Deadline, Parker};
 use crate::sync::Arc;
 use crate::trace;
@@ -24,6 +26,13 @@ pub(crate) struct Owed {
     kick: bool,
     /// Somebody waits for the clock.
     tell: bool,
+}
+
+/// A task that waits for a mark.
+#[derive(Default)]
+pub(crate) struct Sleeper {
+    doze: Doze,
+    parker: Arc<Parker>,
 }
 
 impl Shared {
@@ -101,17 +110,41 @@ impl Shared {
         }
     }
 
-    /// Waits until a mark that was submitted is settled.
+    /// Waits until a mark is settled, and the clock has come to it; none if the time is up.
     pub(crate) fn wait_for_mark(
         &self,
         mark: &Mark,
+        what: For,
         deadline: Option<Deadline>,
-    ) -> Result<Result<Seq, WaitError>, Unfinished> {
+    ) -> Option<Result<Seq, WaitError>> {
         if let Some(outcome) = self.outcome_of(mark) {
-            return Ok(outcome);
+            return Some(outcome);
         }
         let parker = Arc::new(Parker::default());
-        self.wait(&parker, deadline, For::Mark, |step| self.look_at(mark, TICKET, &parker, step))
+        let look = |step| self.look_at(mark, what, &parker, step);
+        match self.wait(&parker, deadline, what, look) {
+            Ok(outcome) => Some(outcome),
+            Err(Unfinished::Poisoned) => Some(Err(WaitError)),
+            Err(Unfinished::Timeout) => None,
+        }
+    }
+
+    /// The same for a task.
+    pub(crate) fn poll_for_mark(
+        self: &Arc<Self>,
+        mark: &Mark,
+        what: For,
+        sleeper: &mut Option<Sleeper>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<Seq, WaitError>> {
+        if let Some(outcome) = self.outcome_of(mark) {
+            *sleeper = None;
+            return Poll::Ready(outcome);
+        }
+        let Sleeper { doze, parker } = sleeper.get_or_insert_default();
+        let look = |step| self.look_at(mark, what, parker, step);
+        let found = ready!(self.poll(doze, parker, cx, what, look));
+        Poll::Ready(found.unwrap_or(Err(WaitError)))
     }
 
     /// What whoever waits for a mark is told: its number once the clock has come to it.
@@ -124,16 +157,17 @@ impl Shared {
 
     /// A step of a wait for a mark, by one who sleeps at `parker` in one of its places. Who numbers it wakes when the
     /// clock has come there.
-    pub(crate) fn look_at(
+    fn look_at(
         &self,
         mark: &Mark,
-        place: usize,
+        what: For,
         parker: &Arc<Parker>,
         step: Step,
     ) -> Option<Result<Seq, WaitError>> {
         match step {
             Step::Look => self.outcome_of(mark),
             Step::Arm => {
+                let place = if what == For::Answer { ANSWER } else { TICKET };
                 mark.sleep_at(place, parker);
                 None
             }

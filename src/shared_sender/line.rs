@@ -105,8 +105,8 @@ impl<T> Slot<T> {
     }
 
     fn wake(&self) {
-        // Pairs with the heavy barrier of its author: that sees the outcome, or we see it armed.
-        light!("shared.slot.light");
+        // No barrier: its author arms it before it looks under the lock of the outcome, and so sees the outcome, or we,
+        // who have held that lock since, see it armed.
         if self.parker.is_armed() {
             self.parker.wake();
         }

@@ -1,10 +1,15 @@
 //! Fences from outside, in the midst of everything else.
 
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use mainspring::{Engine, Reason, TrySendError};
+use mainspring::{
+    Address, Broadcaster, Engine, GroupTarget, Outbox, Reason, Receiver, SendBatchError, SendError,
+    SendTimeoutError, Seq, SharedSender, Target, Ticket, TrySendError,
+};
 
 use crate::executors::block_on;
 use crate::support::{Counted, Drops, engines, to_the_end, until};
@@ -28,7 +33,44 @@ impl Clone for Tally {
     }
 }
 
-fn collect(rx: &mut mainspring::Receiver<(u64, Tally)>) -> Vec<(u64, u64)> {
+type Item = (u64, Tally);
+
+/// What became of a call: how many values it sent; and, if no more can be sent, why, and which comes back first.
+type Sent = (u64, Option<(Reason, u64)>);
+
+fn one(sent: Result<(), SendError<Item>>) -> Sent {
+    match sent {
+        Ok(()) => (1, None),
+        Err(SendError { reason, value, .. }) => (0, Some((reason, value.0))),
+    }
+}
+
+fn tried(sent: Result<(), TrySendError<Item>>) -> Sent {
+    match sent {
+        Ok(()) => (1, None),
+        Err(TrySendError::Full(_)) => (0, None),
+        Err(TrySendError::Fenced(value)) => (0, Some((Reason::Fenced, value.0))),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What comes back of `n..end` is what was not sent, in order.
+fn batch<I: Iterator<Item = Item>>(
+    sent: Result<usize, SendBatchError<Item, I>>,
+    n: u64,
+    end: u64,
+) -> Sent {
+    match sent {
+        Ok(sent) => (sent as u64, None),
+        Err(SendBatchError { sent, returned, rest, reason, .. }) => {
+            let from = n + sent as u64;
+            assert!(returned.into_iter().chain(rest).map(|value| value.0).eq(from..end));
+            (sent as u64, Some((reason, from)))
+        }
+    }
+}
+
+fn collect(rx: &mut Receiver<Item>) -> Vec<(u64, u64)> {
     rx.messages().map(|(seq, (n, _))| (seq.get(), n)).collect()
 }
 
@@ -38,11 +80,9 @@ fn collect(rx: &mut mainspring::Receiver<(u64, Tally)>) -> Vec<(u64, u64)> {
 #[test]
 fn fences_in_a_storm() {
     to_the_end(|| {
-        for _ in 0..3 {
-            for round in 0..60 {
-                for engine in engines() {
-                    storm(&engine, round);
-                }
+        for round in 0..180 {
+            for engine in engines() {
+                storm(&engine, round % 60);
             }
         }
     });
@@ -50,191 +90,66 @@ fn fences_in_a_storm() {
 
 fn storm(engine: &Engine, round: u64) {
     let drops = Drops::default();
-    let value = {
-        let drops = drops.clone();
-        move |n| (n, Tally::new(&drops))
-    };
-    let group =
-        engine.options().capacity(1 << (round % 4)).inbox(1 << (round % 3)).group().unwrap();
+    let options = || engine.options().capacity(1 << (round % 4));
+    let group = options().inbox(1 << (round % 3)).group().unwrap();
     let witness = group.subscribe();
-    let single = engine.options().capacity(1 << (round % 3)).inbox(1).receiver().unwrap();
+    let single = options().inbox(1).receiver().unwrap();
     let mut keep = vec![engine.sender(&single.address()).unwrap()];
     let mut out = engine.outbox();
     let to = out.add(&single.address()).unwrap();
     let to_group = out.add_group(&group).unwrap();
-    let mut all = group.broadcaster();
-    let (source_out, source_all) = (out.source(), all.source());
-    let sources = [source_out, source_all];
-    let joined = AtomicU64::new(0);
+    let all = group.broadcaster();
+    let sources = [out.source(), all.source()];
     thread::scope(|scope| {
-        let read = |mut rx: mainspring::Receiver<_>| scope.spawn(move || collect(&mut rx));
+        let read = |mut rx: Receiver<Item>| scope.spawn(move || collect(&mut rx));
         let mut readers = vec![read(witness), read(single)];
-        let sending = scope.spawn({
-            let (value, round) = (value.clone(), round);
-            let single = keep[0].address();
-            move || {
-                let (mut n, mut marks, mut to) = (0, Vec::new(), to);
-                let reason = loop {
-                    let sent = match (n + round) % 9 {
-                        0 => out.send(to, value(n)).map_err(|e| (e.reason, e.value.0)),
-                        1 => out.send_all(to_group, value(n)).map_err(|e| (e.reason, e.value.0)),
-                        2 => out.send_next(to_group, value(n)).map_err(|e| (e.reason, e.value.0)),
-                        3 => out
-                            .send_keyed(to_group, &n, value(n))
-                            .map_err(|e| (e.reason, e.value.0)),
-                        4 => match out.send_batch(to, (n..n + 5).map(&value)) {
-                            Ok(_) => {
-                                n += 4;
-                                Ok(())
-                            }
-                            Err(e) => {
-                                let back: Vec<_> =
-                                    e.returned.into_iter().chain(e.rest).map(|v| v.0).collect();
-                                let sent = e.sent as u64;
-                                assert_eq!(back, (n + sent..n + 5).collect::<Vec<_>>());
-                                n += sent;
-                                Err((e.reason, n))
-                            }
-                        },
-                        5 => match out.try_send(to, value(n)) {
-                            Ok(()) => Ok(()),
-                            Err(TrySendError::Full(_)) => continue,
-                            Err(TrySendError::Fenced(v)) => Err((Reason::Fenced, v.0)),
-                            Err(_) => panic!("what"),
-                        },
-                        6 => block_on(out.send_async(to, value(n)))
-                            .map_err(|e| (e.reason, e.value.0)),
-                        7 => {
-                            if out.remove(to) {
-                                to = out.add(&single).unwrap();
-                            }
-                            marks.push(out.submit());
-                            out.send(to, value(n)).map_err(|e| (e.reason, e.value.0))
-                        }
-                        _ => {
-                            marks.push(out.submit());
-                            match out.try_send_next(to_group, value(n)) {
-                                Ok(()) => Ok(()),
-                                Err(TrySendError::Full(_)) => continue,
-                                Err(TrySendError::Fenced(v)) => Err((Reason::Fenced, v.0)),
-                                Err(_) => panic!("what"),
-                            }
-                        }
-                    };
-                    match sent {
-                        Ok(()) => n += 1,
-                        Err((reason, back)) => {
-                            assert_eq!(back, n);
-                            break reason;
-                        }
-                    }
-                };
-                assert_eq!(reason, Reason::Fenced);
-                marks.push(out.submit());
-                for form in 0..4 {
-                    let again = match form {
-                        0 => out.send(to, value(n)).map_err(|e| e.reason),
-                        1 => out.send_all(to_group, value(n)).map_err(|e| e.reason),
-                        2 => out.send_next(to_group, value(n)).map_err(|e| e.reason),
-                        _ => out.try_send(to, value(n)).map_err(|_| Reason::Fenced),
-                    };
-                    assert_eq!(again, Err(Reason::Fenced));
-                }
-                assert!(format!("{out:?}").contains("Outbox"));
-                drop(out);
-                (n, marks)
+        let of_outbox =
+            Sending { out, to, single: keep[0].address(), to_group, drops: &drops, round };
+        let sending = scope.spawn(|| of_outbox.to_the_fence());
+        let broadcasting = scope.spawn(|| broadcast_to_the_fence(all, &drops));
+        let fencing = scope.spawn(|| {
+            for _ in 0..round * 37 % 3000 {
+                std::hint::spin_loop();
             }
-        });
-        let broadcasting = scope.spawn({
-            let value = value.clone();
-            move || {
-                let mut n = 1 << 32;
-                loop {
-                    let sent = match n % 3 {
-                        0 => all.send(value(n)).map_err(|e| (e.reason, e.value.0)),
-                        1 => {
-                            all.send_stamped(value(n)).map(drop).map_err(|e| (e.reason, e.value.0))
-                        }
-                        _ => match all.send_batch((n..n + 3).map(&value)) {
-                            Ok(_) => {
-                                n += 2;
-                                Ok(())
-                            }
-                            Err(e) => {
-                                let back: Vec<_> =
-                                    e.returned.into_iter().chain(e.rest).map(|v| v.0).collect();
-                                let sent = e.sent as u64;
-                                assert_eq!(back, (n + sent..n + 3).collect::<Vec<_>>());
-                                n += sent;
-                                Err((e.reason, n))
-                            }
-                        },
-                    };
-                    match sent {
-                        Ok(()) => n += 1,
-                        Err((reason, back)) => {
-                            assert_eq!((reason, back), (Reason::Fenced, n));
-                            assert!(format!("{all:?} {:?}", all.slowest()).contains("Broadcaster"));
-                            if n > 1 << 32 {
-                                all.stamped().unwrap();
-                            }
-                            return n;
-                        }
-                    }
-                }
-            }
-        });
-        let fencing = scope.spawn({
             let marker = engine.marker();
-            let sources = &sources;
-            move || {
-                for _ in 0..round * 37 % 3000 {
-                    std::hint::spin_loop();
-                }
-                let first = marker.fence(&sources[..1]).unwrap();
-                let both = marker.fence(sources).unwrap();
-                let gate = marker.gate(sources).unwrap();
-                vec![first, both, gate]
-            }
+            let first = marker.fence(&sources[..1]).unwrap();
+            [first, marker.fence(&sources).unwrap(), marker.gate(&sources).unwrap()]
         });
         // Members come and go meanwhile.
-        while !fencing.is_finished() || joined.load(SeqCst) < 3 {
+        let mut joined = 0;
+        while !fencing.is_finished() || joined < 3 {
             let member = group.subscribe();
             let address = member.address();
             // So that one that comes too late for any of these closes, too.
             keep.extend(engine.sender(&address));
             readers.push(read(member));
-            joined.fetch_add(1, SeqCst);
-            for _ in 0..round % 300 {
+            joined += 1;
+            for _ in 0..round {
                 std::hint::spin_loop();
             }
             group.leave(&address);
             let _ = engine.stats();
         }
-        let fences: Vec<_> =
-            fencing.join().unwrap().into_iter().map(|mut f| f.wait().unwrap().get()).collect();
+        let number = |mut mark: Ticket| mark.wait().unwrap().get();
+        let fences = fencing.join().unwrap().map(number);
         let (sent, marks) = sending.join().unwrap();
         let broadcast = broadcasting.join().unwrap();
         drop(keep);
-        let mut numbers = fences.clone();
-        for mut mark in marks {
-            numbers.push(mark.wait().unwrap().get());
-        }
-        let (mut of_out, mut of_all) =
-            (std::collections::BTreeMap::new(), std::collections::BTreeMap::new());
+        let mut numbers: Vec<_> = fences.into_iter().chain(marks.into_iter().map(number)).collect();
+        let (mut of_out, mut of_all) = (BTreeMap::new(), BTreeMap::new());
         for reader in readers {
             let received = reader.join().unwrap();
             assert!(received.windows(2).all(|w| w[0].0 < w[1].0), "O4");
             for (seq, n) in received {
                 assert!(seq < fences[1], "{seq} after the fence {fences:?}");
-                let map = if n < 1 << 32 { &mut of_out } else { &mut of_all };
+                let map = if n < BROADCAST { &mut of_out } else { &mut of_all };
                 let before = map.insert(n, seq);
                 assert!(before.is_none_or(|before| before == seq), "O1");
             }
         }
         assert!(of_out.keys().copied().eq(0..sent), "round {round}: {of_out:?} {sent}");
         assert!(
-            of_all.keys().copied().eq(1 << 32..broadcast),
+            of_all.keys().copied().eq(BROADCAST..broadcast),
             "round {round}: {of_all:?} {broadcast}"
         );
         for map in [of_out, of_all] {
@@ -246,8 +161,95 @@ fn storm(engine: &Engine, round: u64) {
         let dense: Vec<u64> = (1..=numbers.len() as u64).collect();
         assert_eq!(numbers, dense, "O1");
     });
-    drop(value);
     until(|| drops.alive() == 0);
+}
+
+/// An outbox that sends in every way.
+struct Sending<'a> {
+    out: Outbox,
+    to: Target<Item>,
+    single: Address<Item>,
+    to_group: GroupTarget<Item>,
+    drops: &'a Drops,
+    round: u64,
+}
+
+impl Sending<'_> {
+    /// How many were sent, and the marks in between.
+    fn to_the_fence(mut self) -> (u64, Vec<Ticket>) {
+        let (mut n, mut marks) = (0, Vec::new());
+        loop {
+            let (sent, end) = self.send(n, &mut marks);
+            n += sent;
+            if let Some(end) = end {
+                assert_eq!(end, (Reason::Fenced, n));
+                break;
+            }
+        }
+        let Self { mut out, to, to_group, drops, .. } = self;
+        marks.push(out.submit());
+        let value = || (n, Tally::new(drops));
+        for again in [
+            one(out.send(to, value())),
+            one(out.send_all(to_group, value())),
+            one(out.send_next(to_group, value())),
+            tried(out.try_send(to, value())),
+        ] {
+            assert_eq!(again, (0, Some((Reason::Fenced, n))));
+        }
+        assert!(format!("{out:?}").contains("Outbox"));
+        (n, marks)
+    }
+
+    fn send(&mut self, n: u64, marks: &mut Vec<Ticket>) -> Sent {
+        let Self { out, to, single, to_group, drops, round } = self;
+        let value = |n| (n, Tally::new(drops));
+        match (n + *round) % 9 {
+            0 => one(out.send(*to, value(n))),
+            1 => one(out.send_all(*to_group, value(n))),
+            2 => one(out.send_next(*to_group, value(n))),
+            3 => one(out.send_keyed(*to_group, &n, value(n))),
+            4 => batch(out.send_batch(*to, (n..n + 5).map(value)), n, n + 5),
+            5 => tried(out.try_send(*to, value(n))),
+            6 => one(block_on(out.send_async(*to, value(n)))),
+            7 => {
+                if out.remove(*to) {
+                    *to = out.add(single).unwrap();
+                }
+                marks.push(out.submit());
+                one(out.send(*to, value(n)))
+            }
+            _ => {
+                marks.push(out.submit());
+                tried(out.try_send_next(*to_group, value(n)))
+            }
+        }
+    }
+}
+
+/// What is broadcast is counted from here.
+const BROADCAST: u64 = 1 << 32;
+
+/// Up to where it has sent.
+fn broadcast_to_the_fence(mut all: Broadcaster<Item>, drops: &Drops) -> u64 {
+    let value = |n| (n, Tally::new(drops));
+    let mut n = BROADCAST;
+    loop {
+        let (sent, end) = match n % 3 {
+            0 => one(all.send(value(n))),
+            1 => one(all.send_stamped(value(n)).map(drop)),
+            _ => batch(all.send_batch((n..n + 3).map(value)), n, n + 3),
+        };
+        n += sent;
+        if let Some(end) = end {
+            assert_eq!(end, (Reason::Fenced, n));
+            assert!(format!("{all:?} {:?}", all.slowest()).contains("Broadcaster"));
+            if n > BROADCAST {
+                all.stamped().unwrap();
+            }
+            return n;
+        }
+    }
 }
 
 /// Goal: a shared lane loses nothing when it is ended under a long queue. Method: tasks that are polled, dropped,
@@ -257,100 +259,89 @@ fn a_fence_meets_a_long_queue() {
     to_the_end(|| {
         for round in 0..200_u64 {
             for engine in engines() {
-                let drops = Drops::default();
-                let rx = engine.options().capacity(1 << (round % 3)).inbox(1).receiver().unwrap();
-                let tx = engine.sender(&rx.address()).unwrap().into_shared();
-                let source = tx.source();
-                let leaves = round % 4 == 3;
-                let reading = thread::spawn(move || {
-                    let mut rx = rx;
-                    let most = if leaves { 20 } else { usize::MAX };
-                    rx.messages()
-                        .take(most)
-                        .map(|(seq, (n, _))| (seq.get(), n))
-                        .collect::<Vec<(u64, u64)>>()
-                });
-                let senders: Vec<_> = (0..3_u64)
-                    .map(|who| {
-                        let (tx, drops) = (tx.clone(), drops.clone());
-                        thread::spawn(move || {
-                            let waker = std::task::Waker::noop();
-                            let mut cx = std::task::Context::from_waker(waker);
-                            let (mut sent, mut maybe) = (0, 0);
-                            for n in 0.. {
-                                let value = (who << 32 | n, Tally::new(&drops));
-                                let done = match n % 6 {
-                                    0 => tx.send(value).map_err(|e| e.reason),
-                                    1 => tx.send_stamped(value).map(drop).map_err(|e| e.reason),
-                                    2 => match tx.send_timeout(value, Duration::from_micros(50)) {
-                                        Ok(()) => Ok(()),
-                                        Err(mainspring::SendTimeoutError::Timeout(_)) => continue,
-                                        Err(_) => Err(Reason::Fenced),
-                                    },
-                                    3 => {
-                                        let mut f = tx.send_async(value);
-                                        match std::pin::Pin::new(&mut f).poll(&mut cx) {
-                                            std::task::Poll::Ready(done) => {
-                                                done.map_err(|e| e.reason)
-                                            }
-                                            std::task::Poll::Pending => {
-                                                if f.into_inner().is_none() {
-                                                    maybe += 1;
-                                                }
-                                                continue;
-                                            }
-                                        }
-                                    }
-                                    4 => {
-                                        let mut f = tx.send_stamped_async(value);
-                                        match std::pin::Pin::new(&mut f).poll(&mut cx) {
-                                            std::task::Poll::Ready(done) => {
-                                                done.map(drop).map_err(|e| e.reason)
-                                            }
-                                            std::task::Poll::Pending => {
-                                                maybe += 1;
-                                                drop(f);
-                                                continue;
-                                            }
-                                        }
-                                    }
-                                    _ => block_on(tx.send_async(value)).map_err(|e| e.reason),
-                                };
-                                match done {
-                                    Ok(()) => sent += 1,
-                                    Err(reason) => {
-                                        assert!(format!("{tx:?}").contains("Sender"));
-                                        assert!(tx.is_closed());
-                                        return (sent, maybe, reason);
-                                    }
-                                }
-                            }
-                            unreachable!()
-                        })
-                    })
-                    .collect();
-                for _ in 0..round * 53 % 4000 {
-                    std::hint::spin_loop();
-                }
-                let fence = engine.marker().fence(&[source]).unwrap().wait().unwrap().get();
-                let of: Vec<_> = senders.into_iter().map(|s| s.join().unwrap()).collect();
-                drop(tx);
-                let received = reading.join().unwrap();
-                assert!(received.iter().all(|&(seq, _)| seq < fence));
-                if !leaves {
-                    let sent: usize = of.iter().map(|&(sent, ..)| sent).sum();
-                    let maybe: usize = of.iter().map(|&(_, maybe, _)| maybe).sum();
-                    assert!(
-                        (sent..=sent + maybe).contains(&received.len()),
-                        "{sent} {maybe} {}",
-                        received.len()
-                    );
-                    assert!(of.iter().all(|&(.., reason)| reason == Reason::Fenced));
-                }
-                until(|| drops.alive() == 0);
+                long_queue(&engine, round);
             }
         }
     });
+}
+
+fn long_queue(engine: &Engine, round: u64) {
+    let drops = Drops::default();
+    let mut rx = engine.options().capacity(1 << (round % 3)).inbox(1).receiver().unwrap();
+    let tx = engine.sender(&rx.address()).unwrap().into_shared();
+    let source = tx.source();
+    let leaves = round % 4 == 3;
+    let most = if leaves { 20 } else { usize::MAX };
+    let reading = thread::spawn(move || -> Vec<Seq> {
+        rx.messages().take(most).map(|(seq, _)| seq).collect()
+    });
+    let senders: Vec<_> = (0..3)
+        .map(|_| {
+            let (tx, drops) = (tx.clone(), drops.clone());
+            thread::spawn(move || send_to_the_fence(&tx, &drops))
+        })
+        .collect();
+    for _ in 0..round * 53 % 4000 {
+        std::hint::spin_loop();
+    }
+    let fence = engine.marker().fence(&[source]).unwrap().wait().unwrap();
+    let of: Vec<_> = senders.into_iter().map(|s| s.join().unwrap()).collect();
+    drop(tx);
+    let received = reading.join().unwrap();
+    assert!(received.iter().all(|&seq| seq < fence));
+    if !leaves {
+        let sent: usize = of.iter().map(|&(sent, ..)| sent).sum();
+        let maybe: usize = of.iter().map(|&(_, maybe, _)| maybe).sum();
+        let range = sent..=sent + maybe;
+        assert!(range.contains(&received.len()), "{range:?} {}", received.len());
+        assert!(of.iter().all(|&(.., reason)| reason == Reason::Fenced));
+    }
+    until(|| drops.alive() == 0);
+}
+
+/// How many were sent, how many were perhaps, and why no more are.
+fn send_to_the_fence(tx: &SharedSender<Item>, drops: &Drops) -> (usize, usize, Reason) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut sent, mut maybe) = (0, 0);
+    for n in 0.. {
+        let value = (n, Tally::new(drops));
+        let done = match n % 6 {
+            0 => tx.send(value).map_err(|e| e.reason),
+            1 => tx.send_stamped(value).map(drop).map_err(|e| e.reason),
+            2 => match tx.send_timeout(value, Duration::from_micros(50)) {
+                Ok(()) => Ok(()),
+                Err(SendTimeoutError::Timeout(_)) => continue,
+                Err(_) => Err(Reason::Fenced),
+            },
+            3 => {
+                let mut sending = tx.send_async(value);
+                match Pin::new(&mut sending).poll(&mut cx) {
+                    Poll::Ready(done) => done.map_err(|e| e.reason),
+                    Poll::Pending => {
+                        maybe += usize::from(sending.into_inner().is_none());
+                        continue;
+                    }
+                }
+            }
+            4 => match Pin::new(&mut tx.send_stamped_async(value)).poll(&mut cx) {
+                Poll::Ready(done) => done.map(drop).map_err(|e| e.reason),
+                Poll::Pending => {
+                    maybe += 1;
+                    continue;
+                }
+            },
+            _ => block_on(tx.send_async(value)).map_err(|e| e.reason),
+        };
+        match done {
+            Ok(()) => sent += 1,
+            Err(reason) => {
+                assert!(format!("{tx:?}").contains("Sender"));
+                assert!(tx.is_closed());
+                return (sent, maybe, reason);
+            }
+        }
+    }
+    unreachable!("it sends on and on")
 }
 
 /// Goal: an engine that is closed while a fence comes: each value is received, or back, and nobody sleeps. Method: both
@@ -359,11 +350,7 @@ fn a_fence_meets_a_long_queue() {
 fn a_fence_and_a_close() {
     to_the_end(|| {
         for round in 0..400_u64 {
-            for drive in 0..3 {
-                let engine = {
-                    let mut all = Vec::from(engines());
-                    all.swap_remove(drive)
-                };
+            for engine in engines() {
                 let drops = Drops::default();
                 let mut rx = engine.options().capacity(2).inbox(1).receiver().unwrap();
                 let mut tx = engine.sender(&rx.address()).unwrap();
