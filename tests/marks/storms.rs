@@ -105,8 +105,8 @@ fn storm(engine: &Engine, round: u64) {
         let mut readers = vec![read(witness), read(single)];
         let of_outbox =
             Sending { out, to, single: keep[0].address(), to_group, drops: &drops, round };
-        let sending = scope.spawn(|| of_outbox.to_the_fence());
-        let broadcasting = scope.spawn(|| broadcast_to_the_fence(all, &drops));
+        let sending = scope.spawn(|| of_outbox.until_fenced());
+        let broadcasting = scope.spawn(|| broadcast_until_fenced(all, &drops));
         let fencing = scope.spawn(|| {
             for _ in 0..round * 37 % 3000 {
                 std::hint::spin_loop();
@@ -176,7 +176,7 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     /// How many were sent, and the marks in between.
-    fn to_the_fence(mut self) -> (u64, Vec<Ticket>) {
+    fn until_fenced(mut self) -> (u64, Vec<Ticket>) {
         let (mut n, mut marks) = (0, Vec::new());
         loop {
             let (sent, end) = self.send(n, &mut marks);
@@ -231,7 +231,7 @@ impl Sending<'_> {
 const BROADCAST: u64 = 1 << 32;
 
 /// Up to where it has sent.
-fn broadcast_to_the_fence(mut all: Broadcaster<Item>, drops: &Drops) -> u64 {
+fn broadcast_until_fenced(mut all: Broadcaster<Item>, drops: &Drops) -> u64 {
     let value = |n| (n, Tally::new(drops));
     let mut n = BROADCAST;
     loop {
@@ -278,7 +278,7 @@ fn long_queue(engine: &Engine, round: u64) {
     let senders: Vec<_> = (0..3)
         .map(|_| {
             let (tx, drops) = (tx.clone(), drops.clone());
-            thread::spawn(move || send_to_the_fence(&tx, &drops))
+            thread::spawn(move || send_until_fenced(&tx, &drops))
         })
         .collect();
     for _ in 0..round * 53 % 4000 {
@@ -300,7 +300,7 @@ fn long_queue(engine: &Engine, round: u64) {
 }
 
 /// How many were sent, how many were perhaps, and why no more are.
-fn send_to_the_fence(tx: &SharedSender<Item>, drops: &Drops) -> (usize, usize, Reason) {
+fn send_until_fenced(tx: &SharedSender<Item>, drops: &Drops) -> (usize, usize, Reason) {
     let mut cx = Context::from_waker(Waker::noop());
     let (mut sent, mut maybe) = (0, 0);
     for n in 0.. {
