@@ -34,7 +34,7 @@ use std::time::Duration;
 use mainspring::Idle;
 
 use self::async_flow::AsyncManyToOne;
-use self::async_trips::AsyncRequestReply;
+use self::async_trips::{AsyncAsk, AsyncRequestReply};
 use self::broadcast::Broadcast;
 use self::busy_receiver::BusyReceiver;
 use self::chosen::Chosen;
@@ -65,7 +65,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 27] = [
+pub(crate) static ALL: [Scenario; 29] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -162,6 +162,11 @@ pub(crate) static ALL: [Scenario; 27] = [
         "a task asks, another answers over a second channel, on tokio with two workers",
         40_000,
     ),
+    Scenario::of_tasks::<AsyncAsk<false>>(
+        "async-ask",
+        "a task asks, and the request carries what it is answered by, on tokio with two workers",
+        40_000,
+    ),
     Scenario::of_tasks::<AsyncManyToOne<1, true>>(
         "local-one-to-one",
         "as async-one-to-one, all on one thread (tokio's current-thread runtime)",
@@ -177,6 +182,7 @@ pub(crate) static ALL: [Scenario; 27] = [
         "as async-request-reply, all on one thread",
         100_000,
     ),
+    Scenario::of_tasks::<AsyncAsk<true>>("local-ask", "as async-ask, all on one thread", 100_000),
 ];
 
 /// A topology by its name.

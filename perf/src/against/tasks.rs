@@ -12,20 +12,32 @@ pub(crate) use self::async_channel::AsyncChannel;
 pub(crate) use self::flume::Flume;
 pub(crate) use self::tokio_mpsc::TokioMpsc;
 
+use tokio::sync::oneshot;
+
 use super::Closed;
 use crate::failure::Failure;
 use crate::message::Message;
 use crate::scenario::Load;
 
 /// One way to carry messages between tasks. A value of it serves one run.
-pub(crate) trait TaskContender: Sized + Send + 'static {
-    type Sender<T: Message>: TaskSender<T>;
-    type Receiver<T: Message>: TaskReceiver<T>;
+pub(crate) trait TaskContender: Sized + Send + Sync + 'static {
+    type Sender<T: Send + 'static>: TaskSender<T>;
+    type Receiver<T: Send + 'static>: TaskReceiver<T>;
 
     fn set_up(load: &Load) -> Result<Self, Failure>;
 
     /// A channel of the load's capacity.
-    fn channel<T: Message>(&self, senders: usize) -> (Vec<Self::Sender<T>>, Self::Receiver<T>);
+    fn channel<T: Send + 'static>(
+        &self,
+        senders: usize,
+    ) -> (Vec<Self::Sender<T>>, Self::Receiver<T>);
+
+    /// One answer, and what it is waited for by. Those who have nothing of their own for that take tokio's.
+    fn reply<T: Message>(
+        &self,
+    ) -> (impl TaskReply<T> + use<T, Self>, impl TaskAnswer<T> + use<T, Self>) {
+        oneshot::channel()
+    }
 }
 
 /// Waits while there is no room.
@@ -36,6 +48,29 @@ pub(crate) trait TaskSender<T>: Send + 'static {
 /// Waits while there is nothing.
 pub(crate) trait TaskReceiver<T>: Send + 'static {
     fn recv(&mut self) -> impl Future<Output = Result<T, Closed>> + Send;
+}
+
+/// Answers a request that carries it.
+pub(crate) trait TaskReply<T>: Send + 'static {
+    fn send(self, value: T) -> Result<(), Closed>;
+}
+
+pub(crate) trait TaskAnswer<T>: Send + 'static {
+    fn wait(self) -> impl Future<Output = Result<T, Closed>> + Send;
+}
+
+impl<T: Message> TaskReply<T> for oneshot::Sender<T> {
+    #[inline]
+    fn send(self, value: T) -> Result<(), Closed> {
+        Self::send(self, value).map_err(|_| Closed)
+    }
+}
+
+impl<T: Message> TaskAnswer<T> for oneshot::Receiver<T> {
+    #[inline]
+    async fn wait(self) -> Result<T, Closed> {
+        self.await.map_err(|_| Closed)
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::{TaskContender, TaskReceiver, TaskSender};
 use crate::against::Closed;
 use crate::failure::Failure;
-use crate::message::Message;
 use crate::scenario::Load;
 
 pub(crate) struct TokioMpsc {
@@ -13,27 +12,27 @@ pub(crate) struct TokioMpsc {
 }
 
 impl TaskContender for TokioMpsc {
-    type Sender<T: Message> = Sender<T>;
-    type Receiver<T: Message> = Receiver<T>;
+    type Sender<T: Send + 'static> = Sender<T>;
+    type Receiver<T: Send + 'static> = Receiver<T>;
 
     fn set_up(load: &Load) -> Result<Self, Failure> {
         Ok(Self { capacity: load.capacity })
     }
 
-    fn channel<T: Message>(&self, senders: usize) -> (Vec<Sender<T>>, Receiver<T>) {
+    fn channel<T: Send + 'static>(&self, senders: usize) -> (Vec<Sender<T>>, Receiver<T>) {
         let (sender, receiver) = channel(self.capacity);
-        (vec![sender; senders], receiver)
+        (std::iter::repeat_n(sender, senders).collect(), receiver)
     }
 }
 
-impl<T: Message> TaskSender<T> for Sender<T> {
+impl<T: Send + 'static> TaskSender<T> for Sender<T> {
     #[inline]
     async fn send(&mut self, value: T) -> Result<(), Closed> {
         Self::send(self, value).await.map_err(|_| Closed)
     }
 }
 
-impl<T: Message> TaskReceiver<T> for Receiver<T> {
+impl<T: Send + 'static> TaskReceiver<T> for Receiver<T> {
     #[inline]
     async fn recv(&mut self) -> Result<T, Closed> {
         Self::recv(self).await.ok_or(Closed)
