@@ -37,7 +37,7 @@ use proptest::prelude::ProptestConfig;
 use proptest::test_runner::{FileFailurePersistence, TestCaseError, TestError, TestRunner};
 
 use op::{Op, Setup};
-use world::World;
+use world::replay;
 
 /// Goal: O1 to O5 and the whole single-threaded behaviour. Method: see above.
 #[test]
@@ -58,20 +58,6 @@ fn every_schedule_keeps_the_promises() {
         panic!("{reason}\nreplay({setup:?}, &{ops:#?})");
     }
     result.unwrap();
-}
-
-/// Carries out a schedule, then ends the engine: settled first, or as it stands.
-fn replay(setup: Setup, ops: &[Op]) {
-    let mut world = World::new(setup);
-    for &op in ops {
-        world.apply(op);
-    }
-    if setup.settle {
-        world.apply(Op::Settle);
-    } else {
-        world.history.explain(world.now());
-    }
-    world.tear_down(setup.ending);
 }
 
 /// Goal: O2 and O4 past a full inbox. Method: by hand, an outbox ends with words for two

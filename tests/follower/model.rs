@@ -15,8 +15,9 @@ use super::seq;
 
 const CAPACITY: usize = 4;
 
+/// One step of a schedule. Ends are named modulo how many there are.
 #[derive(Clone, Copy, Debug)]
-enum Op {
+pub(crate) enum Op {
     Receiver,
     Join {
         rx: usize,
@@ -46,6 +47,12 @@ enum Op {
     Drain {
         rx: usize,
     },
+}
+
+/// Whether inboxes have room, the number before the first, and the steps.
+pub(crate) fn schedule() -> impl Strategy<Value = (bool, u64, Vec<Op>)> {
+    let start = prop_oneof![Just(0_u64), Just(41)];
+    (any::<bool>(), start, prop::collection::vec(op(), 1..120))
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -300,6 +307,13 @@ impl World {
     }
 }
 
+/// Carries out a schedule, and ends it.
+pub(crate) fn replay(roomy: bool, start: u64, ops: &[Op]) {
+    let mut world = World::new(roomy, start);
+    ops.iter().for_each(|&op| world.apply(op));
+    world.end();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: std::env::var("MAINSPRING_CASES").map_or(600, |cases| cases.parse().unwrap()),
@@ -309,15 +323,7 @@ proptest! {
 
     /// Goal: the rules of forwarding, exactly. Method: see above.
     #[test]
-    fn every_schedule_keeps_the_order(
-        roomy in any::<bool>(),
-        start in prop_oneof![Just(0_u64), Just(41)],
-        ops in prop::collection::vec(op(), 1..120),
-    ) {
-        let mut world = World::new(roomy, start);
-        for op in ops {
-            world.apply(op);
-        }
-        world.end();
+    fn every_schedule_keeps_the_order((roomy, start, ops) in schedule()) {
+        replay(roomy, start, &ops);
     }
 }

@@ -456,6 +456,21 @@ impl World {
     }
 }
 
+/// Carries out what the dice choose, and ends it.
+pub(crate) fn replay(dice: &mut Dice) {
+    let mut world = World::new(dice);
+    for _ in 0..20 + dice.below(400) {
+        if dice.are_used_up() {
+            break;
+        }
+        world.step(dice);
+    }
+    if dice.below(2) == 0 {
+        world.settle();
+    }
+    world.end(dice);
+}
+
 /// Goal: O1 to O5 and all that is said of memberships. Method: see above.
 #[test]
 fn every_schedule_of_groups_keeps_the_promises() {
@@ -466,15 +481,7 @@ fn every_schedule_of_groups_keeps_the_promises() {
     };
     for seed in seeds {
         let run = catch_unwind(AssertUnwindSafe(|| {
-            let mut dice = Dice(seed);
-            let mut world = World::new(&mut dice);
-            for _ in 0..20 + dice.below(400) {
-                world.step(&mut dice);
-            }
-            if dice.below(2) == 0 {
-                world.settle();
-            }
-            world.end(&mut dice);
+            replay(&mut Dice::Seeded(seed));
         }));
         if let Err(panic) = run {
             eprintln!("MAINSPRING_SEED={seed}");

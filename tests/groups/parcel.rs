@@ -1,5 +1,6 @@
 //! What the model of groups sends, and how it chooses.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -25,14 +26,33 @@ impl Drop for Parcel {
     }
 }
 
-/// Random numbers (splitmix64).
-pub(crate) struct Dice(pub(crate) u64);
+/// What chooses.
+pub(crate) enum Dice {
+    /// Random numbers (splitmix64).
+    Seeded(u64),
+    /// Somebody else, a byte or two a choice.
+    Given(VecDeque<u8>),
+}
 
 impl Dice {
     pub(crate) fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) >> 8) as usize % sides
+        match self {
+            Self::Seeded(state) => {
+                *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+                ((mixed ^ (mixed >> 31)) >> 8) as usize % sides
+            }
+            Self::Given(bytes) => {
+                let mut next = || usize::from(bytes.pop_front().unwrap_or(0));
+                let thrown = if sides > 256 { next() << 8 | next() } else { next() };
+                thrown % sides
+            }
+        }
+    }
+
+    /// Whether there is nothing more to choose by.
+    pub(crate) fn are_used_up(&self) -> bool {
+        matches!(self, Self::Given(bytes) if bytes.is_empty())
     }
 }

@@ -102,8 +102,22 @@ pub(crate) struct Aim {
     pub(crate) words_end: u64,
 }
 
+/// Carries out a schedule, then ends the engine: settled first, or as it stands.
+pub(crate) fn replay(setup: Setup, ops: &[Op]) {
+    let mut world = World::new(setup);
+    for &op in ops {
+        world.apply(op);
+    }
+    if setup.settle {
+        world.apply(Op::Settle);
+    } else {
+        world.history.explain(world.now());
+    }
+    world.tear_down(setup.ending);
+}
+
 impl World {
-    pub(crate) fn new(setup: Setup) -> Self {
+    fn new(setup: Setup) -> Self {
         let drive = if setup.callers { Drive::Callers } else { Drive::manual(|| {}) };
         let engine = Engine::builder()
             .capacity(setup.capacity)
@@ -132,7 +146,7 @@ impl World {
     }
 
     /// A step, if there is what it needs; then everything that can be seen is compared.
-    pub(crate) fn apply(&mut self, op: Op) {
+    fn apply(&mut self, op: Op) {
         match op {
             Op::Receiver { boxed, capacity, inbox } => self.add_receiver(boxed, capacity, inbox),
             Op::Sender { rx } => self.add_sender(rx),
@@ -322,7 +336,7 @@ impl World {
     }
 
     /// Everything goes, in an order that `seed` chooses; then every parcel has been dropped once.
-    pub(crate) fn tear_down(&mut self, mut seed: u64) {
+    fn tear_down(&mut self, mut seed: u64) {
         loop {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let which = (seed >> 40) as usize;
