@@ -2,8 +2,8 @@
 //! memory.
 //!
 //! Eight senders and two outboxes send to four receivers that stay to the end, by every way there
-//! is, with pauses; guests join these receivers, say something and leave, and bring receivers of
-//! their own, which leave with messages unread. What is checked, and how:
+//! is, with pauses; guests join these receivers, say something and leave, bring receivers of their
+//! own, which leave with messages unread, and are ended from outside. What is checked, and how:
 //!
 //! - O1: the count of all numbers seen, and the sum of a hash of each, are those of `1..=clock`.
 //!   What a receiver that leaves has not read was sent by `send_stamped`, so its author knows its
@@ -24,6 +24,8 @@
 
 #[path = "soak/author.rs"]
 mod author;
+#[path = "soak/closing.rs"]
+mod closing;
 #[path = "soak/crowd.rs"]
 mod crowd;
 #[path = "soak/stages.rs"]
@@ -250,8 +252,7 @@ impl Drop for Done<'_> {
 fn a_soak_keeps_every_promise() {
     let default = if cfg!(debug_assertions) { 1_000_000 } else { 10_000_000 };
     let messages = env::var("MAINSPRING_SOAK").map_or(default, |count| count.parse().unwrap());
-    let seed = env::var("MAINSPRING_SEED")
-        .map_or_else(|_| RandomState::new().build_hasher().finish(), |seed| seed.parse().unwrap());
+    let seed = seed();
     let mut dice = Dice(seed);
     let minutes = env::var("MAINSPRING_SOAK_MINUTES").map_or(0, |count| count.parse().unwrap());
     let began = Instant::now();
@@ -263,6 +264,11 @@ fn a_soak_keeps_every_promise() {
             break;
         }
     }
+}
+
+fn seed() -> u64 {
+    env::var("MAINSPRING_SEED")
+        .map_or_else(|_| RandomState::new().build_hasher().finish(), |seed| seed.parse().unwrap())
 }
 
 fn soak(messages: u64, seed: u64, dice: &mut Dice, under_way: bool) {

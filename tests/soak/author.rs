@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use mainspring::{Outbox, Sender, Target, TrySendError};
+use mainspring::{Outbox, Reason, Sender, Target, TrySendError};
 
 use crate::{Dice, Letter, RECEIVERS, Seen, Stage};
 
@@ -113,7 +113,7 @@ impl<'a> Author<'a> {
         let stage = self.stage;
         let to = self.dice.below(RECEIVERS as u64) as usize;
         let count = self.dice.below(200);
-        match self.dice.below(8) {
+        match self.dice.below(9) {
             0..3 => {
                 if let Ok(mut tx) = stage.engine.sender(&stage.addresses[to]) {
                     let mut clone = tx.clone();
@@ -131,6 +131,7 @@ impl<'a> Author<'a> {
                 }
             }
             6 => self.leave_with_letters(),
+            7 => self.end_from_outside(),
             _ if stage.under_way => self.leave_under_way(),
             _ => {}
         }
@@ -161,6 +162,47 @@ impl<'a> Author<'a> {
         }
         numbers.into_iter().for_each(|number| self.seen.add(number.get()));
         self.places[0] = 0;
+    }
+
+    /// A sender and an outbox that another thread ends while they send: what they have sent is received, below the
+    /// number of the end, and nothing else is.
+    fn end_from_outside(&mut self) {
+        let (engine, marker) = (&self.stage.engine, self.stage.engine.marker());
+        let (mut tx, mut rx) = engine.options().capacity(16).inbox(4).channel().unwrap();
+        let mut out = engine.outbox();
+        let target = out.add(&rx.address()).unwrap();
+        let sources = [tx.source(), out.source()];
+        let wait = self.dice.below(2_000);
+        let mut host = self.guest();
+        let (sent, fence, received) = thread::scope(|scope| {
+            let sending = scope.spawn(move || {
+                let author = &mut host.author;
+                for sent in 0.. {
+                    let letter = author.letter(0, false);
+                    let result = match sent % 3 {
+                        0 => tx.send(letter),
+                        1 => out.send(target, letter),
+                        _ => tx.send_stamped(letter).map(drop),
+                    };
+                    if let Err(error) = result {
+                        assert_eq!(error.reason, Reason::Fenced);
+                        return sent;
+                    }
+                }
+                unreachable!("it sends on and on")
+            });
+            let reading =
+                scope.spawn(move || rx.messages().map(|(seq, _)| seq).collect::<Vec<_>>());
+            (0..wait).for_each(|_| std::hint::spin_loop());
+            let fence = marker.fence(&sources).unwrap().wait().unwrap();
+            (sending.join().unwrap(), fence, reading.join().unwrap())
+        });
+        assert_eq!(received.len(), sent);
+        self.seen.add(fence.get());
+        for number in received {
+            assert!(number < fence);
+            self.seen.add(number.get());
+        }
     }
 
     /// A receiver that goes while another thread sends to it.
