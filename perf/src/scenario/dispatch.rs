@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::message::Payload;
 
 /// Nobody gets less than this of what there is, however slow.
-const MESSAGES_MIN: u64 = 1_000;
+const MESSAGES_MIN: u64 = 200;
 
 pub(super) fn run<S: Topology>(
     who: Who,

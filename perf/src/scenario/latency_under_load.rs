@@ -172,3 +172,70 @@ fn receive<T: Message>(
     }
     due.check(sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::against::Closed;
+
+    /// Notes when something was sent; receives numbers one after the other at once.
+    #[derive(Default)]
+    struct Instantly {
+        sent: Vec<Instant>,
+        received: u64,
+    }
+
+    impl Sender<u64> for Instantly {
+        fn send(&mut self, _value: u64) -> Result<(), Closed> {
+            self.sent.push(Instant::now());
+            Ok(())
+        }
+
+        fn send_batch(&mut self, mut values: impl Iterator<Item = u64>) -> Result<(), Closed> {
+            values.try_for_each(|value| self.send(value))
+        }
+    }
+
+    impl Receiver<u64> for Instantly {
+        fn recv(&mut self) -> Result<u64, Closed> {
+            self.received += 1;
+            Ok(values(1, 0).start + self.received - 1)
+        }
+
+        fn recv_batch(&mut self, _max: usize, mut take: impl FnMut(u64)) -> Result<usize, Closed> {
+            take(self.recv()?);
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_before_it_is_due() {
+        let schedule = Schedule { start: Instant::now(), interval_ns: 2_500.5 };
+        let mut sender = Instantly::default();
+        send(&mut sender, 1, 500, schedule).unwrap();
+        assert_eq!(sender.sent.len(), 500);
+        for (nth, sent) in (0..).zip(sender.sent) {
+            assert!(sent >= schedule.due(nth), "{nth}");
+        }
+        assert_eq!(schedule.due(200), schedule.start + Duration::from_nanos(500_100));
+    }
+
+    #[test]
+    fn a_message_that_comes_late_is_late_by_all_that_it_was_held_up() {
+        let start = Instant::now().checked_sub(Duration::from_millis(20)).expect("it runs longer");
+        let schedule = Schedule { start, interval_ns: 1_000.0 };
+        let mut latencies_ns = trips::histogram().unwrap();
+        receive(&mut Instantly::default(), 1, 0..1_000, schedule, &mut latencies_ns).unwrap();
+        assert_eq!(latencies_ns.len(), 1_000);
+        // The last was due 19 ms ago, the first 20: whoever had counted from a late send would know nothing of it.
+        assert!(latencies_ns.min() >= 18_900_000, "{}", latencies_ns.min());
+    }
+
+    #[test]
+    fn what_is_received_out_of_turn_is_an_error() {
+        let schedule = Schedule { start: Instant::now(), interval_ns: 0.0 };
+        let mut latencies_ns = trips::histogram().unwrap();
+        let received = receive(&mut Instantly::default(), 1, 1..9, schedule, &mut latencies_ns);
+        assert!(matches!(received, Err(Failure::Wrong { .. })));
+    }
+}

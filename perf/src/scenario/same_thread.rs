@@ -22,28 +22,33 @@ impl<const BURST: usize> Topology for SameThread<BURST> {
     const WHO: &'static [Who] = &Who::PAIRS;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::set_up(load)?;
-        let (address, mut receiver) = contender.receiver::<T>(Kind::Lone)?;
-        let mut sender = contender.sender(&address)?;
-        let values = values(0, load.share(1));
-        let due = Due::from::<T>(std::iter::once(values.clone()));
-        let batch = load.batch;
-
-        let mut crew = Crew::new(1, Duration::ZERO);
-        crew.hire("both", move |line| {
-            sender.send(T::of(flow::WARM_UP))?;
-            receiver.recv()?;
-            line.start(|| {
-                let mut sum = 0_u64;
-                for values in flow::batches(values, BURST.max(batch)) {
-                    sum = sum.wrapping_add(turn(&mut sender, &mut receiver, values, batch)?);
-                }
-                due.check(sum)
-            })
-        })?;
-        let (took, _) = crew.finish(load.patience())?;
-        Ok(vec![Figure::per_message(took, due.count)])
+        run::<C, T>(BURST.max(load.batch), load)
     }
+}
+
+/// So many in each turn.
+fn run<C: Contender, T: Message>(burst: usize, load: &Load) -> Result<Vec<Figure>, Failure> {
+    let contender = C::set_up(load)?;
+    let (address, mut receiver) = contender.receiver::<T>(Kind::Lone)?;
+    let mut sender = contender.sender(&address)?;
+    let values = values(0, load.share(1));
+    let due = Due::from::<T>(std::iter::once(values.clone()));
+    let batch = load.batch;
+
+    let mut crew = Crew::new(1, Duration::ZERO);
+    crew.hire("both", move |line| {
+        sender.send(T::of(flow::WARM_UP))?;
+        receiver.recv()?;
+        line.start(|| {
+            let mut sum = 0_u64;
+            for values in flow::batches(values, burst) {
+                sum = sum.wrapping_add(turn(&mut sender, &mut receiver, values, batch)?);
+            }
+            due.check(sum)
+        })
+    })?;
+    let (took, _) = crew.finish(load.patience())?;
+    Ok(vec![Figure::per_message(took, due.count)])
 }
 
 #[inline]
@@ -53,6 +58,10 @@ fn turn<T: Message>(
     values: Range<u64>,
     batch: usize,
 ) -> Result<u64, Failure> {
+    if batch == 1 && values.end - values.start == 1 {
+        sender.send(T::of(values.start))?;
+        return Ok(receiver.recv()?.weight());
+    }
     let mut left = Due { count: values.end - values.start, sum: 0 };
     flow::send(sender, values, batch)?;
     let mut sum = 0_u64;

@@ -14,7 +14,7 @@
 use std::array;
 
 use super::{BATCH_RECEIVED, Figure, Load, Topology, flow};
-use crate::against::{Closed, Contender, Order, OrderedReceiver, Sender, Who};
+use crate::against::{Closed, Contender, OrderedReceiver, Sender, Who};
 use crate::crew::Crew;
 use crate::failure::Failure;
 use crate::message::{Due, Message, author, values};
@@ -51,45 +51,49 @@ impl<const RECEIVERS: usize> Topology for TotalOrder<RECEIVERS> {
     };
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
-        let contender = C::set_up(load)?;
-        let Order { authors, receivers } = contender.order::<T>(AUTHORS, RECEIVERS)?;
-        let each = load.share(AUTHORS);
-        let mut crew = Crew::new(AUTHORS + RECEIVERS, load.settle);
-        for (nth, mut sender) in authors.into_iter().enumerate() {
-            let mut values = values(nth, each + 1);
-            let batch = load.batch;
-            crew.hire("author", move |line| {
-                values.next().map_or(Ok(()), |first| sender.send(T::of(first)))?;
-                line.start_open_ended(|| {
-                    flow::send(&mut sender, values, batch)?;
-                    Ok(Tally::default())
-                })
-            })?;
-        }
-        for mut receiver in receivers {
-            let (heard, batch) = (AUTHORS / RECEIVERS, load.batch);
-            crew.hire("receiver", move |line| {
-                let mut tally = Tally::default();
-                for _ in 0..heard {
-                    let (number, value) = receiver.recv()?;
-                    tally.add(number, &value);
-                }
-                let count = each * heard as u64;
-                let report = line.start(|| receive(&mut receiver, tally, count, batch))?;
-                // Who has everything looks on: where all read one ring, the others wait for it.
-                match receiver.recv() {
-                    Err(Closed) => Ok(report),
-                    Ok((number, _)) => {
-                        let what = "number after the last";
-                        Err(Failure::Wrong { what, sent: 0, received: number })
-                    }
-                }
-            })?;
-        }
-        let (took, found) = crew.finish(load.patience())?;
-        check::<T>(&found, each + 1)?;
-        Ok(vec![Figure::per_message(took, each * AUTHORS as u64)])
+        run::<C, T>(RECEIVERS, load)
     }
+}
+
+fn run<C: Contender, T: Message>(receivers: usize, load: &Load) -> Result<Vec<Figure>, Failure> {
+    let contender = C::set_up(load)?;
+    let order = contender.order::<T>(AUTHORS, receivers)?;
+    let each = load.share(AUTHORS);
+    let mut crew = Crew::new(AUTHORS + receivers, load.settle);
+    for (nth, mut sender) in order.authors.into_iter().enumerate() {
+        let mut values = values(nth, each + 1);
+        let batch = load.batch;
+        crew.hire("author", move |line| {
+            values.next().map_or(Ok(()), |first| sender.send(T::of(first)))?;
+            line.start_open_ended(|| {
+                flow::send(&mut sender, values, batch)?;
+                Ok(Tally::default())
+            })
+        })?;
+    }
+    for mut receiver in order.receivers {
+        let (heard, batch) = (AUTHORS / receivers, load.batch);
+        crew.hire("receiver", move |line| {
+            let mut tally = Tally::default();
+            for _ in 0..heard {
+                let (number, value) = receiver.recv()?;
+                tally.add(number, &value);
+            }
+            let count = each * heard as u64;
+            let report = line.start(|| receive(&mut receiver, tally, count, batch))?;
+            // Who has everything looks on: where all read one ring, the others wait for it.
+            match receiver.recv() {
+                Err(Closed) => Ok(report),
+                Ok((number, _)) => {
+                    let what = "number after the last";
+                    Err(Failure::Wrong { what, sent: 0, received: number })
+                }
+            }
+        })?;
+    }
+    let (took, found) = crew.finish(load.patience())?;
+    check::<T>(&found, each + 1)?;
+    Ok(vec![Figure::per_message(took, each * AUTHORS as u64)])
 }
 
 fn receive<T: Message>(
