@@ -19,6 +19,7 @@ Examples:
   cargo perf many-to-one-4 --payload 8 --batch 32 --runs 31
   cargo perf many-to-many --capacity 64         with small channels
   cargo perf one-to-one --against rtrb          beside a ring, in all forms
+  cargo perf total-order --against mutex-crossbeam,sequencer-rtrb,clocked-dispatch
   cargo perf async-request-reply --against flume,tokio-mpsc
   cargo perf --against nobody --json            our own figures, each single run
   cargo perf --quick                            does it all run? The figures mean nothing
@@ -80,7 +81,7 @@ struct What {
     )]
     capacity: u32,
     /// Beside whom, each where it can do the work (`cargo perf list` names them), or nobody; unless
-    /// told all of them that wait as well as they can, most others than crossbeam's with 8 bytes only.
+    /// told all of them, most others than crossbeam's with 8 bytes only.
     #[arg(
         long,
         value_name = "PEER",
@@ -166,8 +167,6 @@ impl What {
             Who::Mainspring | Who::Crossbeam | Who::Select => true,
             // Where crossbeam's alone cannot do it.
             Who::MutexCrossbeam | Who::Watch => true,
-            // It takes part in the way that is better.
-            who if who.spinning().is_some_and(|spinning| scenario.who.contains(&spinning)) => false,
             // So that the whole table does not take too long.
             _ => payload == Payload::Word,
         };
@@ -255,10 +254,7 @@ mod tests {
             let single = ["one-to-one", "--batch", "1"];
             beside(&single.iter().chain(&payload).copied().collect::<Vec<_>>())
         });
-        // Each of them in the better way of waiting.
-        let in_both = Who::DRIVEN_PAIRS.into_iter();
-        let once = in_both.filter(|who| who.spinning().is_none()).collect::<Vec<_>>();
-        assert_eq!(usual, [once]);
+        assert_eq!(usual, [Who::DRIVEN_PAIRS]);
         assert_eq!(larger, [[Who::Mainspring, Who::Crossbeam]]);
         assert!(beside(&["many-to-one-4", "--against", "rtrb"]).is_empty());
         let rings = beside(&["one-to-one", "--against", "rtrb,disruptor"]);

@@ -18,9 +18,9 @@ const LARGER: usize = 2 * 2 * 2;
 /// other drives, too.
 fn rows(scenario: &str) -> usize {
     match scenario {
-        "one-to-one" => LARGER + 2 * 12,
-        "many-to-many" | "same-thread" | "same-thread-burst" => LARGER + 2 * 10,
-        "many-to-one-4" | "many-to-one-8" => LARGER + 2 * 11,
+        "one-to-one" => LARGER + 2 * 17,
+        "many-to-many" | "same-thread" | "same-thread-burst" => LARGER + 2 * 15,
+        "many-to-one-4" | "many-to-one-8" => LARGER + 2 * 16,
         "many-to-many-random" => LARGER + 2 * 3,
         "broadcast" => LARGER + 2 * 6,
         "broadcast-by-ref" => LARGER + 2 * 3,
@@ -29,11 +29,11 @@ fn rows(scenario: &str) -> usize {
         "keyed" | "by-turn" => 2,
         "diamond" | "pipeline" => 2 * 2,
         "merge" => 2 * 3,
-        "ping-pong" => 2 * (LARGER + 2 * 12),
+        "ping-pong" => 2 * (LARGER + 2 * 17),
         "ping-pong-events" => 3 * 2 * 2 * 2,
         "ping-pong-parked" => 2 * 8,
         "idle-wakeup" => 3 * 8,
-        "latency-under-load" => 3 * 6 * 7,
+        "latency-under-load" => 3 * 6 * 9,
         "marks" => 2 * 3,
         "publishes" => 3 * (4 + 2 * 2),
         "parked-neighbours" => 2 * (2 * 3),
