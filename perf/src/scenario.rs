@@ -161,8 +161,7 @@ pub(crate) static ALL: [Scenario; 36] = [
     ),
     Scenario::of::<LatencyUnderLoad>(
         "latency-under-load",
-        "one to one, sent at set times, at a part of the contender's own capacity (a message each \
-         interval); from the time set until it is received",
+        "one to one, an open loop at parts of each contender's own capacity, from when each is due",
         200_000,
     ),
     Scenario::of::<ParkedNeighbours>(

@@ -30,7 +30,7 @@ fn rows(scenario: &str) -> usize {
         "diamond" | "pipeline" => 2 * 2,
         "merge" => 2 * 3,
         "ping-pong" => 2 * (LARGER + 2 * 17),
-        "ping-pong-events" => 3 * 2 * 2 * 2,
+        "ping-pong-events" => 3 * 2 * 2,
         "ping-pong-parked" => 2 * 8,
         "idle-wakeup" => 3 * 8,
         "latency-under-load" => 3 * 6 * 9,
