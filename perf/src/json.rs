@@ -40,6 +40,7 @@ struct TrialOut<'a> {
     bytes: usize,
     batch: usize,
     capacity: usize,
+    /// Those who are very slow get a part of them ([`Who::part`]).
     messages: u64,
     /// Of one cache line, there and back.
     line_ns: Samples<'a>,
