@@ -8,7 +8,8 @@
 //!
 //! The short form of `cargo perf all` shall end in a quarter of an hour, on whatever machine and with
 //! whatever scenarios there are. So a trial gets that part of the time left that its runs are of all
-//! runs left, and does as many rounds in it as it can, [`ROUNDS_MIN`] at least.
+//! runs left, or more if the others will not need it, and does as many rounds in it as it can,
+//! [`ROUNDS_MIN`] at least.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::rivals;
 
 /// Fewer have no middle half.
 const ROUNDS_MIN: u64 = 3;
+/// Those to come may take so many times as long as those before.
+const CAUTION: f64 = 1.25;
 
 /// How trials are run.
 #[derive(Debug, Default)]
@@ -41,17 +44,14 @@ pub(crate) fn run(
     manner: &Manner,
     mut save: impl FnMut(&[Comparison]) -> Result<(), Failure>,
 ) -> (Vec<Comparison>, Result<(), Failure>) {
-    let until = manner.limit.map(|limit| Instant::now() + limit);
-    let progress = Progress::of(trials, until);
-    let mut left = trials.iter().map(Trial::steps).sum();
+    let mut left = Left::of(trials, manner.limit);
+    let progress = Progress::of(trials, left.until);
     let mut comparisons = Vec::with_capacity(trials.len());
     let mut result = Ok(());
     for trial in trials {
         progress.begin(trial);
         let began = Instant::now();
-        let share =
-            until.map(|until| share(until.saturating_duration_since(began), trial.steps(), left));
-        left -= trial.steps();
+        let share = left.next(trial.steps());
         let done = perform(trial, manner, share, &progress);
         let done = done.map_err(|failure| failure.of(trial.to_string())).and_then(|comparison| {
             progress.end(&comparison, began.elapsed());
@@ -67,9 +67,40 @@ pub(crate) fn run(
     (comparisons, result)
 }
 
-/// So much of the time left may be spent on so many of the steps left.
-fn share(time: Duration, steps: u64, of: u64) -> Duration {
-    time.mul_f64(steps as f64 / of.max(1) as f64)
+/// What is left of the time, and of the runs as they were planned.
+struct Left {
+    until: Option<Instant>,
+    began: Instant,
+    planned: u64,
+    steps: u64,
+}
+
+impl Left {
+    fn of(trials: &[Trial], limit: Option<Duration>) -> Self {
+        let (began, planned) = (Instant::now(), trials.iter().map(Trial::steps).sum());
+        Self { until: limit.map(|limit| began + limit), began, planned, steps: planned }
+    }
+
+    /// How long the next trial, of so many runs, may take; nobody cares if there is no limit.
+    fn next(&mut self, steps: u64) -> Option<Duration> {
+        let now = Instant::now();
+        let time = self.until.map(|until| until.saturating_duration_since(now));
+        let share = time.map(|time| share(time, steps, self, now - self.began));
+        self.steps -= steps;
+        share
+    }
+}
+
+/// Its part of the time, by its runs; or all that the others will not need, if they go on as those
+/// before did.
+fn share(time: Duration, steps: u64, left: &Left, spent: Duration) -> Duration {
+    let fair = time.mul_f64(steps as f64 / left.steps.max(1) as f64);
+    let done = left.planned - left.steps;
+    if done == 0 {
+        return fair;
+    }
+    let others = (left.steps - steps) as f64 / done as f64 * CAUTION;
+    fair.max(time.saturating_sub(spent.mul_f64(others)))
 }
 
 fn perform(
@@ -156,13 +187,23 @@ mod tests {
 
     #[test]
     fn the_time_left_is_shared_by_the_number_of_runs() {
-        assert_eq!(share(Duration::from_secs(100), 3, 12), Duration::from_secs(25));
-        assert_eq!(share(Duration::from_secs(100), 12, 12), Duration::from_secs(100));
+        let left = |steps| Left { until: None, began: Instant::now(), planned: 20, steps };
+        let seconds = Duration::from_secs;
+        // Nothing is known yet: its part.
+        assert_eq!(share(seconds(100), 5, &left(20), seconds(0)), seconds(25));
+        // Eight runs took 80 s, so the nine others need 112 s: there is nothing over.
+        assert_eq!(share(seconds(100), 3, &left(12), seconds(80)), seconds(25));
+        // They took 8 s: all that the others will not need.
+        assert_eq!(share(seconds(100), 3, &left(12), seconds(8)), Duration::from_millis(88_750));
+        // The last has all of it.
+        assert_eq!(share(seconds(100), 12, &left(12), seconds(80)), seconds(100));
     }
 
     #[test]
     fn the_strongest_stay_and_all_of_theirs_is_there() {
-        let trials = [trial("one-to-one", &Who::DRIVEN_PAIRS, 3)];
+        let rings = [Who::Rtrb, Who::Disruptor];
+        let who = [&[Who::Mainspring, Who::Thread, Who::Crossbeam], &rings[..]].concat();
+        let trials = [trial("one-to-one", &who, 3)];
         let manner = Manner { strongest: true, ..Manner::default() };
         let (comparisons, result) = run(&trials, &manner, |_| Ok(()));
         result.unwrap();

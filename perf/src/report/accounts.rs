@@ -26,7 +26,7 @@ every run; aim: what it did in some. Where several peers are named, the best of 
 pub(super) const BARS: &str = "\
 A bar is the median time, from nought: shorter is better. Where a scenario has settings, the same stream alone and \
 beside something that should not concern it, a contender's rate is compared with its own rate alone. Latency is \
-drawn as a curve; both of its axes are logarithmic.";
+drawn as a curve; both of its axes are logarithmic. p50 is the median, p99 what 99 of 100 do not exceed.";
 
 pub(super) const METHOD: [&str; 3] = [
     "\
@@ -106,7 +106,8 @@ pub(super) fn facts(document: &Document) -> Vec<(&'static str, String)> {
         ("Rounds", if fewest == most { most.to_string() } else { format!("{fewest} to {most}") }),
     ];
     if nearest.is_finite() {
-        let line = format!("{nearest:.0} to {farthest:.0} ns, there and back");
+        let (nearest, farthest) = (words::time(nearest), words::time(farthest));
+        let line = format!("{nearest} to {farthest}, there and back");
         facts.push(("Cache line", line));
     }
     facts

@@ -1,6 +1,7 @@
 //! The pictures of each scenario: a curve where it has percentiles enough, else bars.
 
 use super::markup::Picture;
+use super::words::percentile;
 use super::{bars, curve, summary};
 use crate::json::{Document, Trial};
 
@@ -33,9 +34,8 @@ fn pictures(trial: &Trial) -> Vec<Picture> {
     let mut measures: Vec<&str> = trial.results.iter().map(|row| row.per.as_str()).collect();
     // They stand one measure after the other.
     measures.dedup();
-    let is_bar =
-        |per: &&str| super::words::percentile(per).map(|p| p.0) != family || family.is_none();
-    let bars = measures.into_iter().filter(is_bar).map(|per| bars::bars(trial, per));
+    let is_point = |per: &str| percentile(per).is_some_and(|(of, _)| Some(of) == family);
+    let bars = measures.into_iter().filter(|per| !is_point(per)).map(|per| bars::bars(trial, per));
     let curves = family.into_iter().flat_map(|family| curve::curves(trial, family));
     curves.chain(bars).collect()
 }

@@ -44,5 +44,5 @@ pub(super) fn markdown(document: &Document) -> String {
 }
 
 const SIGNS: &str = "\
-The peer's time divided by ours, round by round, the median. ▲ ours is faster, ▼ ours is slower, ＝ even (1 is in the \
+The peer's time divided by ours, round by round, the median. ▲ ours is faster, ▼ ours is slower, = even (1 is in the \
 middle half), \\~ void (the runs lie too far apart).";

@@ -54,7 +54,7 @@ fn comparisons(lines: &[Line<'_>]) -> Element {
     section
         .add(el("p").text(accounts::SUMMARY))
         .add(legend(dots()))
-        .add(el("figure").class("wide").add(summary::picture(lines).inline()))
+        .add(figure().class("wide").add(summary::picture(lines).inline()))
         .add(folded("All of these as a table", tabled::summary(lines).html()))
 }
 
@@ -97,7 +97,7 @@ fn scenarios(document: &Document) -> Element {
 }
 
 fn scenario(figures: &Figures<'_>) -> Element {
-    let pictures = figures.pictures.iter().map(|picture| el("figure").add(picture.inline()));
+    let pictures = figures.pictures.iter().map(|picture| figure().add(picture.inline()));
     let mut section = el("section")
         .with("id", figures.scenario)
         .add(el("h3").text(figures.scenario))
@@ -128,6 +128,10 @@ fn folded(summary: &str, table: Element) -> Element {
 /// What is too wide for a small screen moves under it. It can be reached with the keyboard.
 fn scrolled(table: Element) -> Element {
     el("div").class("scroll").with("tabindex", 0).add(table)
+}
+
+fn figure() -> Element {
+    el("figure").with("tabindex", 0)
 }
 
 fn legend(entries: Vec<(Vec<Element>, String)>) -> Element {

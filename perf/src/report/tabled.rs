@@ -16,6 +16,8 @@ pub(super) struct Tabled {
 struct Column {
     name: &'static str,
     is_figure: bool,
+    /// Short enough for one line.
+    is_line: bool,
 }
 
 /// Its text, and the class that it has in the page.
@@ -26,19 +28,23 @@ fn cell(text: impl Into<String>) -> Cell {
 }
 
 fn words(name: &'static str) -> Column {
-    Column { name, is_figure: false }
+    Column { name, is_figure: false, is_line: false }
 }
 
 fn figures(name: &'static str) -> Column {
-    Column { name, is_figure: true }
+    Column { name, is_figure: true, is_line: true }
+}
+
+fn phrases(name: &'static str) -> Column {
+    Column { name, is_figure: false, is_line: true }
 }
 
 impl Tabled {
     pub(super) fn html(&self) -> Element {
-        let class = |column: &Column, class: &str| match (column.is_figure, class) {
-            (true, "") => "figure".into(),
-            (true, class) => format!("figure {class}"),
-            (false, class) => class.to_owned(),
+        let class = |column: &Column, class: &str| {
+            let of = [(column.is_figure, "figure"), (column.is_line, "line"), (true, class)];
+            let all = of.into_iter().filter(|(is, class)| *is && !class.is_empty());
+            all.map(|(_, class)| class).collect::<Vec<_>>().join(" ")
         };
         let named = |element: Element, class: String| match class.as_str() {
             "" => element,
@@ -103,8 +109,9 @@ pub(super) fn targets(checked: &[Checked]) -> Tabled {
             Cell(checked.verdict.name().into(), checked.verdict.class()),
         ]
     };
-    let names = ["scenario", "against", "must", "aim", "measured", ""];
-    Tabled { columns: names.map(words).into(), rows: checked.iter().map(row).collect() }
+    let limits = ["must", "aim", "measured", "verdict"].map(phrases);
+    let columns = ["scenario", "against"].map(words).into_iter().chain(limits).collect();
+    Tabled { columns, rows: checked.iter().map(row).collect() }
 }
 
 /// All ratios of ours to the peers.

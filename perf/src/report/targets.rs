@@ -220,7 +220,7 @@ impl Target {
             let alone =
                 trial.results.iter().find(|row| row.is_first_of_ours() && row.per == per)?;
             let value = last.rate_to_alone?.of_rounds.median;
-            return Some(Found { value, against: "", is_void: last.void || alone.void });
+            return Some(Found { value, against: "itself", is_void: last.void || alone.void });
         }
         let setting = &trial.results.first()?.setting;
         let is_peer =
@@ -277,7 +277,11 @@ impl Target {
     }
 
     fn value(&self, value: f64) -> String {
-        self.unit(digits(value))
+        match value {
+            // Close to a limit the third digit tells.
+            value if value < 0.9995 => self.unit(format!("{value:.3}")),
+            value => self.unit(digits(value)),
+        }
     }
 
     fn unit(&self, value: String) -> String {
@@ -330,7 +334,7 @@ mod tests {
         let [checked] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(
             (checked.measured.as_str(), checked.verdict),
-            ("0.90 of the rate alone", Verdict::Must)
+            ("0.900 of the rate alone", Verdict::Must)
         );
     }
 

@@ -22,7 +22,11 @@ pub(super) fn scaled(ns: f64) -> (f64, &'static str) {
 }
 
 pub(super) fn times(ratio: f64) -> String {
-    format!("{} ×", digits(ratio))
+    match ratio {
+        // Of a great loss two digits after the point would say nothing.
+        ratio if ratio < 0.0995 => format!("{ratio:.3} ×"),
+        ratio => format!("{} ×", digits(ratio)),
+    }
 }
 
 /// Its middle half.
@@ -51,10 +55,7 @@ pub(super) fn measure(per: &str) -> String {
         "clock" => "until the clock covers it",
         other => other,
     };
-    match percentile {
-        50.0 => format!("{family}, median"),
-        other => format!("{family}, {other} % are faster"),
-    }
+    format!("{family}, p{percentile}")
 }
 
 /// `latency p99.9` is a percentile of a family of measures.
@@ -90,7 +91,7 @@ impl Outcome {
     pub(super) fn sign(self) -> &'static str {
         match self {
             Self::Faster => "▲",
-            Self::Even => "＝",
+            Self::Even => "=",
             Self::Slower => "▼",
             Self::Void => "~",
         }
@@ -136,7 +137,7 @@ mod tests {
         assert_eq!(percentile("latency p99.99"), Some(("latency", 99.99)));
         assert_eq!(percentile("message"), None);
         assert_eq!(percentile("x p100"), None);
-        assert_eq!(measure("trip p50"), "round trip, median");
+        assert_eq!(measure("trip p50"), "round trip, p50");
         assert_eq!(measure("visit"), "time per visit");
     }
 }
