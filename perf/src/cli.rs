@@ -381,6 +381,33 @@ mod tests {
         }
     }
 
+    fn all(args: &[&str]) -> All {
+        let command = parse(&[&["all", "--report", "out"], args].concat()).command;
+        let Some(Command::All(all)) = command else { panic!("{command:?}") };
+        all
+    }
+
+    #[test]
+    fn all_is_the_smallest_payload_and_in_full_everybody_with_each() {
+        let forms = |s: &Scenario| s.payloads.len() * s.batches.len();
+        let [short, full] = [&[][..], &["--full"]].map(|args| all(args).trials());
+        assert!(short.iter().all(|trial| trial.payload == Payload::Word));
+        assert_eq!(full.len(), scenario::ALL.iter().map(forms).sum::<usize>());
+        assert!(full.iter().all(|trial| trial.who == trial.scenario.who), "everybody");
+        let named = |trials: &[Trial], name| trials.iter().any(|t| t.scenario.name == name);
+        assert!(scenario::ALL.iter().all(|s| named(&short, s.name) && named(&full, s.name)));
+    }
+
+    #[test]
+    fn a_report_needs_a_folder_and_something_to_report() {
+        for args in [vec!["all"], vec!["report", "--report", "out"], vec!["report", "a.json"]] {
+            let args = ["cargo perf"].into_iter().chain(args);
+            assert!(Cli::try_parse_from(args).is_err());
+        }
+        let again = parse(&["report", "a.json", "b.json", "--report", "out", "--force"]).command;
+        assert!(matches!(again, Some(Command::Report(again)) if again.results.len() == 2));
+    }
+
     #[test]
     fn list_is_a_command() {
         assert!(matches!(parse(&["list"]).command, Some(Command::List)));

@@ -18,6 +18,7 @@ use crate::machine::{self, Placement};
 use crate::message::Payload;
 use crate::scenario::{Load, Measure, Scenario};
 use crate::stats::Quartiles;
+use crate::tables::digits;
 
 /// If the middle half of one side's runs is wider than this part of the median, there is no
 /// comparison.
@@ -226,7 +227,9 @@ impl Comparison {
             let nearest = self.lines_ns.iter().copied().fold(f64::INFINITY, f64::min);
             let farthest = self.lines_ns.iter().copied().fold(0.0, f64::max);
             doubts.push(format!(
-                "the cores changed places, a line took {nearest:.0} to {farthest:.0} ns",
+                "the cores changed places, a line took {} to {} ns",
+                digits(nearest),
+                digits(farthest),
             ));
         }
         for (side, measure) in self.rows() {

@@ -51,6 +51,13 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
             "These runs were too short: they show that everything works, and their figures mean nothing.".into(),
         );
     }
+    let machine = &document.machine;
+    if let Some(load) = machine.load.filter(|load| *load > machine.cores as f64) {
+        warnings.push(format!(
+            "The machine was busy when this began: {load:.1} threads wanted to run on {} cores.",
+            machine.cores,
+        ));
+    }
     if document.is_incomplete() {
         let (done, planned) = (document.trials.len(), document.planned);
         let why = match &document.failure {

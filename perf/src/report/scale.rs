@@ -16,9 +16,9 @@ impl Linear {
         (value / self.max).clamp(0.0, 1.0) * self.width
     }
 
-    /// Up to five, nought among them.
+    /// Up to six, nought among them.
     pub(super) fn ticks(&self) -> Vec<f64> {
-        let rough = self.max / 4.0;
+        let rough = self.max / 5.0;
         let decade = 10_f64.powf(rough.log10().floor());
         let step =
             [1.0, 2.0, 5.0, 10.0].map(|n| n * decade).into_iter().find(|step| *step >= rough);
@@ -62,8 +62,8 @@ mod tests {
     fn a_linear_axis_begins_at_nought_and_ends_at_its_width() {
         let axis = Linear::new(42.0, 200.0);
         assert_eq!([0.0, 21.0, 42.0, 99.0].map(|value| axis.at(value)), [0.0, 100.0, 200.0, 200.0]);
-        assert_eq!(axis.ticks(), [0.0, 20.0, 40.0]);
-        assert_eq!(Linear::new(5.0, 1.0).ticks(), [0.0, 2.0, 4.0]);
+        assert_eq!(axis.ticks(), [0.0, 10.0, 20.0, 30.0, 40.0]);
+        assert_eq!(Linear::new(6.0, 1.0).ticks(), [0.0, 2.0, 4.0, 6.0]);
     }
 
     #[test]
