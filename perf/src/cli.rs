@@ -1,5 +1,6 @@
 //! The command line: which scenarios, in which forms, how often.
 
+use std::env;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -145,6 +146,13 @@ impl All {
         self.quick
     }
 
+    /// What one has to type for the same again, but for the folder.
+    pub(crate) fn command(&self) -> String {
+        let options = [(self.full, " --full"), (self.quick, " --quick")];
+        let given = options.into_iter().filter_map(|(is, option)| is.then_some(option));
+        ["cargo perf all"].into_iter().chain(given).collect()
+    }
+
     /// How it is run; ends the program if signals cannot be listened to.
     pub(crate) fn manner(&self) -> Manner {
         let interrupt = Interrupt::listen().unwrap_or_else(|failure| refuse(failure));
@@ -206,6 +214,12 @@ const QUICK_RUNS: u64 = 2;
 const SETTLE: Duration = Duration::from_millis(20);
 /// The quick form divides the number of messages by this.
 const QUICK_PART: u64 = 100;
+
+/// What was typed, after its name.
+pub(crate) fn command() -> String {
+    let args = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    ["cargo perf".into()].into_iter().chain(args).collect::<Vec<_>>().join(" ")
+}
 
 /// Ends the program: what is asked for cannot be done.
 pub(crate) fn refuse(why: impl Display) -> ! {

@@ -2,7 +2,7 @@
 //! report, which is made of nothing else and can so be made again later.
 //!
 //! ```text
-//! { machine, load_after, began, took_s, contenders: [{name, version, about}], quick, planned,
+//! { command, machine, load_after, began, took_s, contenders: [{name, version, about}], quick, planned,
 //!   failure: null or why it ends early,
 //!   trials: [{ scenario, about, bytes, batch, capacity, messages, line_ns, placement, doubts,
 //!     results: [{ contender, version, setting, per, runs_ns, ns, void,
@@ -24,6 +24,8 @@ use crate::stats::Quartiles;
 /// All that is known of a run of this program, or of several on one machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Document {
+    /// Without the folder that it writes to.
+    pub(crate) command: String,
     /// Before the first run.
     pub(crate) machine: Facts,
     /// The machine's load after the last run.
@@ -90,14 +92,20 @@ pub(crate) struct Row {
 /// When a run of this program began, and what the machine was like.
 #[derive(Debug)]
 pub(crate) struct Began {
+    command: String,
     machine: Facts,
     date: OffsetDateTime,
     at: Instant,
 }
 
 impl Began {
-    pub(crate) fn now() -> Self {
-        Self { machine: machine::facts(), date: OffsetDateTime::now_utc(), at: Instant::now() }
+    pub(crate) fn now(command: impl Into<String>) -> Self {
+        Self {
+            command: command.into(),
+            machine: machine::facts(),
+            date: OffsetDateTime::now_utc(),
+            at: Instant::now(),
+        }
     }
 }
 
@@ -118,6 +126,7 @@ impl Document {
     ) -> Self {
         let takes_part = |who: &Who| comparisons.iter().any(|c| c.trial.who.contains(who));
         Self {
+            command: began.command.clone(),
             machine: began.machine.clone(),
             load_after: machine::load(),
             began: began.time_of_day(),
@@ -157,9 +166,13 @@ impl Document {
                 self.contenders.push(contender);
             }
         }
-        if !self.began.contains(&other.began) {
-            self.began = format!("{}, {}", self.began, other.began);
-        }
+        let also = |known: &mut String, new: String| {
+            if !known.split("; ").any(|known| known == new) {
+                *known = format!("{known}; {new}");
+            }
+        };
+        also(&mut self.began, other.began);
+        also(&mut self.command, other.command);
         self.took_s += other.took_s;
         self.load_after = other.load_after;
         self.quick |= other.quick;
@@ -242,7 +255,7 @@ pub(crate) mod tests {
 
     /// What a run of these would leave.
     pub(crate) fn document(comparisons: &[Comparison]) -> Document {
-        Document::of(&Began::now(), comparisons, comparisons.len(), false, None)
+        Document::of(&Began::now("cargo perf"), comparisons, comparisons.len(), false, None)
     }
 
     #[test]
@@ -253,7 +266,7 @@ pub(crate) mod tests {
         let comparison = comparison("slow-receiver", &results, &[100.0; 5]);
         let failure = Some("a thread panicked".into());
         let mut out = Vec::new();
-        let document = Document::of(&Began::now(), &[comparison], 1, true, failure);
+        let document = Document::of(&Began::now("cargo perf"), &[comparison], 1, true, failure);
         document.write(&mut out).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(read["failure"], "a thread panicked");

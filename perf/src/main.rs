@@ -73,7 +73,7 @@ fn perform(cli: &Cli, trials: &[Trial], out: &mut impl Write) -> io::Result<Resu
         tables::heading(&who, out)?;
         out.flush()?;
     }
-    let (began, is_quick) = (Began::now(), cli.is_quick());
+    let (began, is_quick) = (Began::now(cli::command()), cli.is_quick());
     let (comparisons, result) = suite::run(trials, &Manner::default(), |_| Ok(()));
     if cli.wants_json() {
         let failure = result.as_ref().err().map(Failure::to_string);
@@ -89,7 +89,7 @@ fn perform(cli: &Cli, trials: &[Trial], out: &mut impl Write) -> io::Result<Resu
 /// what was done before. The results are saved after each trial.
 fn perform_all(all: &All) -> io::Result<Result<(), Failure>> {
     let (trials, folder) = (all.trials(), all.place.open());
-    let (began, manner) = (Began::now(), all.manner());
+    let (began, manner) = (Began::now(all.command()), all.manner());
     let document = |comparisons: &[Comparison], failure| {
         Document::of(&began, comparisons, trials.len(), all.is_quick(), failure)
     };

@@ -28,7 +28,7 @@ A bar is the median time, from nought: shorter is better. Where a scenario has s
 beside something that should not concern it, a contender's rate is compared with its own rate alone. Latency is \
 drawn as a curve; both of its axes are logarithmic. p50 is the median, p99 what 99 of 100 do not exceed.";
 
-pub(super) const METHOD: [&str; 3] = [
+pub(super) const METHOD: [&str; 4] = [
     "\
 All contenders of a trial run in one process, each once a round, and the order is swapped from round to round: what \
 disturbs one disturbs the others, and what drifts drifts for all. A run is from the moment at which all threads are \
@@ -41,6 +41,9 @@ marked (~). Ours counts as faster or slower only if 1 is not in the middle half 
     "\
 Before, between and after the runs the round trip of one cache line between two cores is measured: they are near each \
 other (60 to 140 ns) or far (300 to 550 ns), and a virtual machine may move them at any time.",
+    "\
+In the short form not all peers take part in each trial, but crossbeam-channel, clocked-dispatch, those whom a target \
+names, and of all others the two that were fastest in a round of everybody before the first.",
 ];
 
 /// What has to be known before anything else.
@@ -104,6 +107,7 @@ pub(super) fn facts(document: &Document) -> Vec<(&'static str, String)> {
     let rounds = document.trials.iter().map(rounds);
     let (fewest, most) = (rounds.clone().min().unwrap_or(0), rounds.max().unwrap_or(0));
     let mut facts = vec![
+        ("Command", document.command.clone()),
         ("Machine", format!("{} cores, {}", machine.cores, machine.model)),
         ("System", machine.kernel.clone()),
         ("Load", format!("{} before, {} after", load(machine.load), load(document.load_after))),

@@ -279,7 +279,7 @@ impl Target {
     fn value(&self, value: f64) -> String {
         match value {
             // Close to a limit the third digit tells.
-            value if value < 0.9995 => self.unit(format!("{value:.3}")),
+            value if value < 1.9995 => self.unit(format!("{value:.3}")),
             value => self.unit(digits(value)),
         }
     }
