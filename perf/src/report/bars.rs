@@ -26,13 +26,25 @@ const BAR: f64 = 14.0;
 /// Bars of so many times ours are cut: beside them nothing else could be seen.
 const CUT: f64 = 12.0;
 
+/// What the rows of a picture have.
+#[derive(Clone, Copy)]
+struct Shown {
+    /// Several of each contender.
+    has_settings: bool,
+    /// The first of them is undisturbed.
+    to_alone: bool,
+}
+
 /// One measure of a trial, of all contenders in all settings.
 pub(super) fn bars(trial: &Trial, per: &str) -> Picture {
     let rows: Vec<_> = trial.results.iter().filter(|row| row.per == per).collect();
     let has_settings = rows.iter().any(|row| row.setting != rows[0].setting);
     let axis = Linear::new(end(&rows), PLOT_WIDTH);
     let title = format!("{}: {}", words::form(trial), words::measure(per));
-    let ratios = if has_settings { "rate ÷ alone" } else { "its time ÷ ours" };
+    // Not all settings are disturbances.
+    let to_alone = rows.iter().any(|row| row.rate_to_alone.is_some());
+    let shown = Shown { has_settings, to_alone };
+    let ratios = if to_alone { "rate ÷ alone" } else { "its time ÷ ours" };
     let mut drawn = vec![
         text("title", 0.0, 15.0, &title),
         text("small end", VALUE, 34.0, "median"),
@@ -47,7 +59,7 @@ pub(super) fn bars(trial: &Trial, per: &str) -> Picture {
             y += ROW - 4.0;
         }
         last = &row.contender;
-        bars.push(bar(trial, row, has_settings, &axis, y));
+        bars.push(bar(trial, row, shown, &axis, y));
         y += ROW;
     }
     drawn.extend(grid(&axis, y));
@@ -92,9 +104,9 @@ pub(super) fn short(value: f64) -> String {
     rounded.to_string()
 }
 
-fn bar(trial: &Trial, row: &Row, has_settings: bool, axis: &Linear, y: f64) -> Element {
+fn bar(trial: &Trial, row: &Row, shown: Shown, axis: &Linear, y: f64) -> Element {
     let ns = &row.samples.ns;
-    let label = if has_settings { &row.setting } else { &row.contender };
+    let label = if shown.has_settings { &row.setting } else { &row.contender };
     let middle = y + BAR / 2.0 + 2.0;
     let base = middle + 4.0;
     let width = axis.at(ns.median).max(0.5);
@@ -117,7 +129,7 @@ fn bar(trial: &Trial, row: &Row, has_settings: bool, axis: &Linear, y: f64) -> E
     let void = if row.void { "~ " } else { "" };
     let value = format!("{void}{}", time(ns.median));
     group = group.add(text(&format!("{} end", weight(row)), VALUE, base, value));
-    match ratio(trial, row, has_settings) {
+    match ratio(trial, row, shown.to_alone) {
         Some((class, ratio)) => group.add(text(&format!("value end {class}"), RATIO, base, ratio)),
         None => group,
     }
@@ -136,8 +148,8 @@ fn tear(y: f64) -> [Element; 2] {
     })
 }
 
-fn ratio(trial: &Trial, row: &Row, has_settings: bool) -> Option<(&'static str, String)> {
-    if has_settings {
+fn ratio(trial: &Trial, row: &Row, to_alone: bool) -> Option<(&'static str, String)> {
+    if to_alone {
         let ratio = row.rate_to_alone?;
         return Some(("", digits(ratio.of_rounds.median)));
     }

@@ -11,7 +11,7 @@
 use super::bars::short;
 use super::markup::{Element, Picture, el, line, rect, text};
 use super::scale::Log;
-use super::words::{self, Outcome, percentile, times};
+use super::words::{self, INTERVAL, Outcome, percentile, times};
 use crate::compare::Ratio;
 use crate::json::{Document, Trial};
 
@@ -64,7 +64,8 @@ fn of_trial(trial: &Trial, with_bytes: bool) -> Vec<Line<'_>> {
     let mut lines: Vec<(&str, &str, Line<'_>)> = Vec::new();
     for row in &trial.results {
         let percentile = percentile(&row.per).map(|(_, percentile)| percentile);
-        if is_curve && percentile.is_some_and(|percentile| !OF_CURVES.contains(&percentile)) {
+        let is_between = |percentile| is_curve && !OF_CURVES.contains(&percentile);
+        if row.per == INTERVAL || percentile.is_some_and(is_between) {
             continue;
         }
         let (per, setting) = (row.per.as_str(), row.setting.as_str());

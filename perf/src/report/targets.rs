@@ -14,7 +14,6 @@ use crate::tables::digits;
 const BYTES: usize = 8;
 /// Names all scenarios that measure how many messages pass.
 const EACH: &str = "every throughput scenario";
-const FIRST: &str = "";
 const MESSAGE: &str = "message";
 
 /// What is compared.
@@ -42,7 +41,6 @@ const fn limits(must: f64, aim: f64) -> Limits {
 struct Target {
     /// With `*` at its end how the name begins.
     scenario: &'static str,
-    /// [`FIRST`]: the first that it has.
     per: &'static str,
     quantity: Quantity,
     /// The best of them counts.
@@ -58,7 +56,7 @@ const CLOCKED: &[&str] = &["clocked-dispatch"];
 const READY_MADE: &[&str] =
     &["mutex-crossbeam", "sequencer-crossbeam", "disruptor", "clocked-dispatch"];
 const HAND_MADE: &[&str] = &["sequencer-rtrb"];
-const LOCK: &[&str] = &["parking-lot", "mutex"];
+const LOCK: &[&str] = &["mutex-crossbeam"];
 const NOBODY: &[&str] = &[];
 
 #[rustfmt::skip]
@@ -79,7 +77,7 @@ static ALL: [Target; 18] = [
     two("total-order*",        TimesFaster, READY_MADE, limits(3.0, 5.0),     limits(6.0, 10.0)),
     two("total-order*",        TimesFaster, HAND_MADE,  limits(2.0, 3.0),     limits(3.0, 5.0)),
     both("one-to-one",         PartOfIts,   &["rtrb"],  limits(1.5, 1.1)),
-    one("mark*",                FIRST,      PartOfIts,  LOCK, limits(2.0, 1.0)),
+    one("marks",                "mark",     PartOfIts,  LOCK, limits(2.0, 1.0)),
     both(EACH,                 TimesFaster, CLOCKED,    limits(200.0, 300.0)),
 ];
 
@@ -184,7 +182,7 @@ impl Target {
         match self.scenario.strip_suffix('*') {
             Some(start) => scenario.starts_with(start),
             // One thread that sends to itself is no stream.
-            None if self.scenario == EACH => scenario != "same-thread",
+            None if self.scenario == EACH => !scenario.starts_with("same-thread"),
             None => scenario == self.scenario,
         }
     }
@@ -210,15 +208,11 @@ impl Target {
 
     /// The best of the peers counts.
     fn find<'a>(&self, trial: &'a Trial) -> Option<Found<'a>> {
-        let per = match self.per {
-            FIRST => &trial.results.first()?.per,
-            per => per,
-        };
-        let mut rows = trial.results.iter().filter(|row| row.per == per);
+        let mut rows = trial.results.iter().filter(|row| row.per == self.per);
         if self.quantity == RateToAlone {
             let last = rows.rfind(|row| row.is_first_of_ours() && row.rate_to_alone.is_some())?;
             let alone =
-                trial.results.iter().find(|row| row.is_first_of_ours() && row.per == per)?;
+                trial.results.iter().find(|row| row.is_first_of_ours() && row.per == self.per)?;
             let value = last.rate_to_alone?.of_rounds.median;
             return Some(Found { value, against: "itself", is_void: last.void || alone.void });
         }
@@ -247,7 +241,7 @@ impl Target {
             () => Verdict::Missed,
         };
         let mut what = format!("{}, {}", trial.scenario, words::sent(trial.batch));
-        if self.per != MESSAGE && self.per != FIRST {
+        if self.per != MESSAGE {
             what += &format!(", {}", words::measure(self.per));
         }
         Checked {

@@ -46,9 +46,17 @@ pub(super) fn sent(batch: usize) -> String {
     }
 }
 
+/// How often messages are sent, where that is not what is measured, but what is given.
+pub(super) const INTERVAL: &str = "interval";
+
 /// What the nanoseconds are of.
 pub(super) fn measure(per: &str) -> String {
-    let Some((family, percentile)) = percentile(per) else { return format!("time per {per}") };
+    let Some((family, percentile)) = percentile(per) else {
+        return match per {
+            INTERVAL => "from one message to the next".into(),
+            per => format!("time per {per}"),
+        };
+    };
     let family = match family {
         "trip" => "round trip",
         "way" => "one way",
