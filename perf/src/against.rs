@@ -1,157 +1,54 @@
 //! Those who are compared, each in a file of its own and all behind one trait; those that tasks use,
 //! behind another ([`tasks`]).
 //!
-//! A new one: its file here, with `impl Contender`, a line in each `match` of [`Who`], and its name
-//! in [`WHO`](crate::scenario::Topology::WHO) of each scenario that it can do.
+//! A new one: its file here, with `impl Contender`, a line in each `match` of [`Who`] and of
+//! `scenario/dispatch.rs`, and its name in [`WHO`](crate::scenario::Topology::WHO) of each scenario
+//! that it can do.
 
+mod arc_swap;
 mod bus;
+mod by_receiver;
+pub(crate) mod channels;
+mod clocked_dispatch;
 mod crossbeam;
 mod disruptor;
+mod lock;
 mod mainspring;
 mod never;
+mod order;
 mod rtrb;
 mod select;
+mod sequencer;
+mod state;
 pub(crate) mod tasks;
 mod tokio;
 mod waiting;
+mod watch;
+mod who;
 
+pub(crate) use self::arc_swap::ArcSwap;
 pub(crate) use self::bus::Bus;
+pub(crate) use self::by_receiver::NumberedByReceiver;
+pub(crate) use self::clocked_dispatch::ClockedDispatch;
 pub(crate) use self::crossbeam::Crossbeam;
 pub(crate) use self::disruptor::Disruptor;
+pub(crate) use self::lock::Lock;
 pub(crate) use self::mainspring::Mainspring;
+pub(crate) use self::order::{Mark, Order, OrderedReceiver};
 pub(crate) use self::rtrb::Rtrb;
 pub(crate) use self::select::Select;
+pub(crate) use self::sequencer::{RingSequencer, Sequencer};
+pub(crate) use self::state::{Publisher, Reader};
 pub(crate) use self::tokio::Tokio;
+pub(crate) use self::watch::Watch;
+pub(crate) use self::who::Who;
 
 use std::time::Instant;
-
-use ::mainspring::Idle;
 
 use self::never::Never;
 use crate::failure::Failure;
 use crate::message::{Message, Other};
 use crate::scenario::Load;
-
-/// Whose figures these are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
-    Mainspring,
-    /// The same, driven by a thread of its own that sleeps when it has nothing to do.
-    Thread,
-    /// By one that yields then.
-    Yield,
-    Crossbeam,
-    /// The same, several channels at once.
-    Select,
-    Rtrb,
-    Disruptor,
-    Bus,
-    /// Its broadcast channel, for threads.
-    Tokio,
-    /// Its channel of many senders, for tasks.
-    TokioMpsc,
-    Flume,
-    AsyncChannel,
-}
-
-impl Who {
-    /// Ours first.
-    pub(crate) const ALL: [Self; 12] = [
-        Self::Mainspring,
-        Self::Thread,
-        Self::Yield,
-        Self::Crossbeam,
-        Self::Select,
-        Self::Rtrb,
-        Self::Disruptor,
-        Self::Bus,
-        Self::Tokio,
-        Self::TokioMpsc,
-        Self::Flume,
-        Self::AsyncChannel,
-    ];
-    /// Those who have something for one sender and one receiver.
-    pub(crate) const PAIRS: [Self; 4] =
-        [Self::Mainspring, Self::Crossbeam, Self::Rtrb, Self::Disruptor];
-    /// The same, and ours in every drive.
-    pub(crate) const DRIVEN_PAIRS: [Self; 6] =
-        [Self::Mainspring, Self::Thread, Self::Yield, Self::Crossbeam, Self::Rtrb, Self::Disruptor];
-    /// Those who have something for tasks.
-    pub(crate) const TASKS: [Self; 5] =
-        [Self::Mainspring, Self::Thread, Self::TokioMpsc, Self::Flume, Self::AsyncChannel];
-
-    /// Those whom ours is measured beside.
-    pub(crate) fn peers() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|who| *who != Self::Mainspring)
-    }
-
-    /// Of ours, the thread that drives it; none where whoever waits does.
-    pub(crate) fn thread(self) -> Option<Idle> {
-        match self {
-            Self::Thread => Some(Idle::Park),
-            Self::Yield => Some(Idle::Yield),
-            _ => None,
-        }
-    }
-
-    /// The name of its package; for a second one of a package, one that says what it is.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Mainspring => "mainspring",
-            Self::Thread => "mainspring-thread",
-            Self::Yield => "mainspring-yield",
-            Self::Crossbeam => "crossbeam-channel",
-            Self::Select => "crossbeam-select",
-            Self::Rtrb => "rtrb",
-            Self::Disruptor => "disruptor",
-            Self::Bus => "bus",
-            Self::Tokio => "tokio",
-            Self::TokioMpsc => "tokio-mpsc",
-            Self::Flume => "flume",
-            Self::AsyncChannel => "async-channel",
-        }
-    }
-
-    /// What it is.
-    pub(crate) fn about(self) -> &'static str {
-        match self {
-            Self::Mainspring => "ours: whoever waits runs the dispatcher (Drive::Callers)",
-            Self::Thread => {
-                "ours, a thread runs it that sleeps when idle (Drive::Thread, Idle::Park)"
-            }
-            Self::Yield => {
-                "ours, a thread runs it that yields when idle (Drive::Thread, Idle::Yield)"
-            }
-            Self::Crossbeam => "crossbeam_channel::bounded, a channel to each receiver",
-            Self::Select => "four of them, received by select!",
-            Self::Rtrb => "a plain ring, one sender and one receiver; who waits spins, then yields",
-            Self::Disruptor => "one ring that all read, by polling",
-            Self::Bus => "a broadcast ring, one sender",
-            Self::Tokio => "tokio::sync::broadcast, used from threads",
-            Self::TokioMpsc => "tokio::sync::mpsc::channel (bounded), used from tasks",
-            Self::Flume => "flume::bounded, used from tasks (send_async, recv_async)",
-            Self::AsyncChannel => "async_channel::bounded, used from tasks",
-        }
-    }
-
-    /// The name of the package that it is in.
-    pub(crate) fn package(self) -> &'static str {
-        match self {
-            Self::Thread | Self::Yield => Self::Mainspring.name(),
-            Self::Select => Self::Crossbeam.name(),
-            Self::TokioMpsc => Self::Tokio.name(),
-            other => other.name(),
-        }
-    }
-
-    /// The same where there is little room.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Crossbeam => "crossbeam",
-            other => other.name(),
-        }
-    }
-}
 
 /// The other side has gone.
 #[derive(Debug)]
@@ -264,6 +161,28 @@ pub(crate) trait Contender: Sized + Send + 'static {
         Err::<(Never, Never, fn() -> (u64, Option<Instant>)), _>(unable())
     }
 
+    /// So many authors, whose messages get numbers of one dense order; the message of the nth goes to
+    /// receiver n modulo `receivers`. It is known by its [`key`](Message::key), too.
+    fn order<T: Message>(
+        &self,
+        _authors: usize,
+        _receivers: usize,
+    ) -> Ordering<impl Sender<T>, impl OrderedReceiver<T>> {
+        Err::<Order<Never, Never>, _>(unable())
+    }
+
+    /// An author and its receiver, and one who takes numbers of their order without sending.
+    fn marks<T: Message>(
+        &self,
+    ) -> Result<(impl Sender<T>, impl OrderedReceiver<T>, impl Mark), Failure> {
+        Err::<(Never, Never, fn() -> Result<u64, Closed>), _>(unable())
+    }
+
+    /// A state that one publishes and so many wait for; none of them has to see each.
+    fn state<T: Message>(&self, _readers: usize) -> State<impl Publisher<T>, impl Reader<T>> {
+        Err::<(Never, Vec<Never>), _>(unable())
+    }
+
     /// Takes in all that has joined, where that is a step of its own.
     fn settle(&self) {}
 }
@@ -278,6 +197,11 @@ pub(crate) type Inlet<C, T> =
 
 /// An author, and those who get what it sends.
 pub(crate) type Fan<S, R> = Result<(S, Vec<R>), Failure>;
+
+pub(crate) type Ordering<S, R> = Result<Order<S, R>, Failure>;
+
+/// Who publishes a state, and who read it.
+pub(crate) type State<P, R> = Result<(P, Vec<R>), Failure>;
 
 /// Several streams that come together.
 pub(crate) struct Merged<A, B, R> {

@@ -25,6 +25,7 @@ Examples:
   cargo perf many-to-one-4 --payload 8 --batch 32 --runs 31
   cargo perf many-to-many --capacity 64         with small channels
   cargo perf one-to-one --against rtrb          beside a ring, in all forms
+  cargo perf total-order --against mutex-crossbeam,sequencer-rtrb,clocked-dispatch
   cargo perf async-request-reply --against flume,tokio-mpsc
   cargo perf --against nobody --json            our own figures, each single run
   cargo perf --quick                            does it all run? The figures mean nothing
@@ -168,8 +169,13 @@ struct What {
     /// What to run; all of them unless told.
     #[arg(value_parser = names(), hide_possible_values = true)]
     scenario: Vec<&'static str>,
-    /// Bytes of a message: 8 or 64; both unless told.
-    #[arg(long, value_name = "BYTES", value_parser = ["8", "64"], hide_possible_values = true)]
+    /// Bytes of a message: 8, 64 or 1024; all of them unless told.
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = ["8", "64", "1024"],
+        hide_possible_values = true
+    )]
     payload: Option<String>,
     /// As many are sent at once: 1 or 32; both unless told.
     #[arg(long, value_name = "MESSAGES", value_parser = ["1", "32"], hide_possible_values = true)]
@@ -189,7 +195,7 @@ struct What {
     )]
     capacity: u32,
     /// Beside whom, each where it can do the work (`cargo perf list` names them), or nobody; unless
-    /// told all of them, others than crossbeam's with 8 bytes only.
+    /// told all of them, most others than crossbeam's with 8 bytes only.
     #[arg(
         long,
         value_name = "PEER",
@@ -265,7 +271,7 @@ impl What {
                     continue;
                 }
                 for batch in self.batches(scenario) {
-                    let (load, who) = (self.load(scenario, batch), who.clone());
+                    let (load, who) = (self.load(scenario, payload, batch), who.clone());
                     trials.push(Trial { scenario, who, payload, load, runs: self.runs() });
                 }
             }
@@ -286,6 +292,8 @@ impl What {
     fn who(&self, scenario: &Scenario, payload: Payload) -> impl Iterator<Item = Who> {
         let is_usual = move |who| match who {
             Who::Mainspring | Who::Crossbeam | Who::Select => true,
+            // Where crossbeam's alone cannot do it.
+            Who::MutexCrossbeam | Who::Watch => true,
             // So that the whole table does not take too long.
             _ => payload == Payload::Word,
         };
@@ -295,11 +303,11 @@ impl What {
         })
     }
 
-    fn load(&self, scenario: &Scenario, batch: usize) -> Load {
-        let part = if self.quick { QUICK_PART } else { 1 };
+    fn load(&self, scenario: &Scenario, payload: Payload, batch: usize) -> Load {
+        let part = if self.quick { QUICK_PART } else { 1 } * payload.part();
         Load {
             capacity: self.capacity as usize,
-            messages: self.messages.unwrap_or(scenario.messages / part),
+            messages: self.messages.unwrap_or_else(|| (scenario.messages / part).max(1)),
             batch,
             setting: 0,
             thread: None,
@@ -377,11 +385,13 @@ mod tests {
         assert_eq!(larger, [[Who::Mainspring, Who::Crossbeam]]);
         assert!(beside(&["many-to-one-4", "--against", "rtrb"]).is_empty());
         let rings = beside(&["one-to-one", "--against", "rtrb,disruptor"]);
-        assert_eq!(rings, [[Who::Mainspring, Who::Rtrb, Who::Disruptor]; 4]);
+        assert_eq!(rings, [[Who::Mainspring, Who::Rtrb, Who::Disruptor]; 6]);
+        let asked = beside(&["one-to-one", "--batch", "1", "--against", "flume,flume-spin"]);
+        assert_eq!(asked, [[Who::Mainspring, Who::Flume, Who::FlumeSpin]; 3]);
         let crossbeam = beside(&["same-thread", "--against", "crossbeam"]);
-        assert_eq!(crossbeam, [[Who::Mainspring, Who::Crossbeam]; 4]);
+        assert_eq!(crossbeam, [[Who::Mainspring, Who::Crossbeam]; 6]);
         let bus = beside(&["broadcast", "--against", "bus"]);
-        assert_eq!(bus, [[Who::Mainspring, Who::Bus]; 4]);
+        assert_eq!(bus, [[Who::Mainspring, Who::Bus]; 6]);
         assert_eq!(beside(&["churn", "--against", "nobody"]), [[Who::Mainspring]; 2]);
     }
 

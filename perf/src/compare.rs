@@ -183,6 +183,9 @@ impl Comparison {
 
     /// The rate of a side against the rate of the same contender alone: below one, it is disturbed.
     pub(crate) fn to_alone(&self, side: Side, measure: Measure) -> Option<Ratio> {
+        if !self.trial.scenario.has_alone() {
+            return None;
+        }
         self.ratio(side.alone(), side, measure)
     }
 

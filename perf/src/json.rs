@@ -56,6 +56,7 @@ pub(crate) struct Trial {
     pub(crate) bytes: usize,
     pub(crate) batch: usize,
     pub(crate) capacity: usize,
+    /// Those who are very slow get a part of them ([`Who::part`]).
     pub(crate) messages: u64,
     /// Of one cache line, there and back.
     pub(crate) line_ns: Samples,

@@ -168,7 +168,11 @@ fn model(cpuinfo: &str) -> Option<&str> {
 
 /// The version of a package that this program was built with.
 pub(crate) fn version(package: &str) -> &'static str {
-    locked(include_str!("../../Cargo.lock"), package).unwrap_or("?")
+    match locked(include_str!("../../Cargo.lock"), package) {
+        Some(version) => version,
+        None if package.starts_with("std") => "of the toolchain",
+        None => "?",
+    }
 }
 
 fn locked<'lock>(lock: &'lock str, package: &str) -> Option<&'lock str> {

@@ -1,9 +1,10 @@
-//! What is sent: eight bytes, or sixty-four, each of which is written by the sender and read by the
-//! receiver.
+//! What is sent: eight bytes, or sixty-four, or a thousand and twenty-four, each of which is written by
+//! the sender and read by the receiver.
 //!
 //! A receiver adds up what it gets. That is all the work there is on either side, and the sum shows
 //! in the end that nothing was lost, doubled or altered.
 
+use std::array;
 use std::ops::Range;
 
 use crate::failure::Failure;
@@ -13,15 +14,25 @@ use crate::failure::Failure;
 pub(crate) enum Payload {
     Word,
     Line,
+    Page,
 }
 
 impl Payload {
-    pub(crate) const ALL: [Self; 2] = [Self::Word, Self::Line];
+    pub(crate) const ALL: [Self; 3] = [Self::Word, Self::Line, Self::Page];
 
     pub(crate) fn bytes(self) -> usize {
         match self {
             Self::Word => size_of::<u64>(),
             Self::Line => size_of::<[u64; 8]>(),
+            Self::Page => size_of::<[u64; 128]>(),
+        }
+    }
+
+    /// A run has this part of its messages: what is large takes longer.
+    pub(crate) fn part(self) -> u64 {
+        match self {
+            Self::Word | Self::Line => 1,
+            Self::Page => 8,
         }
     }
 }
@@ -52,10 +63,10 @@ impl Message for u64 {
     }
 }
 
-impl Message for [u64; 8] {
+impl<const WORDS: usize> Message for [u64; WORDS] {
     #[inline]
     fn of(value: u64) -> Self {
-        [0, 1, 2, 3, 4, 5, 6, 7].map(|word| value + word)
+        array::from_fn(|word| value + word as u64)
     }
 
     #[inline]
@@ -88,6 +99,36 @@ impl<T: Message> Message for Other<T> {
     fn key(&self) -> u64 {
         self.0.key()
     }
+}
+
+/// A message that carries its number in an order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbered<T> {
+    pub(crate) number: u64,
+    pub(crate) value: T,
+}
+
+impl<T: Message> Message for Numbered<T> {
+    #[inline]
+    fn of(value: u64) -> Self {
+        Self { number: 0, value: T::of(value) }
+    }
+
+    #[inline]
+    fn weight(&self) -> u64 {
+        self.value.weight()
+    }
+
+    #[inline]
+    fn key(&self) -> u64 {
+        self.value.key()
+    }
+}
+
+/// Whose number this is.
+#[inline]
+pub(crate) fn author(value: u64) -> usize {
+    (value >> 40) as usize - 1
 }
 
 /// The numbers that an author sends: no two authors share one.
@@ -150,11 +191,18 @@ mod tests {
 
     #[test]
     fn each_word_of_a_message_weighs() {
-        let whole = <[u64; 8]>::of(100);
-        for word in 0..8 {
+        let whole = <[u64; 128]>::of(100);
+        for word in 0..128 {
             let mut altered = whole;
             altered[word] ^= 1;
             assert_ne!(whole.weight(), altered.weight());
+        }
+    }
+
+    #[test]
+    fn a_number_tells_its_author() {
+        for sent in 0..3 {
+            assert!(values(sent, 10).all(|value| author(value) == sent));
         }
     }
 

@@ -12,21 +12,27 @@ mod busy_receiver;
 mod bystanders;
 mod chosen;
 mod churn;
+mod dispatch;
 mod flow;
+mod idle_wakeup;
+mod latency_under_load;
 mod many_to_many;
 mod many_to_many_random;
 mod many_to_one;
+mod marks;
 mod merged;
 mod one_to_one;
 mod parked_neighbours;
 mod ping_pong;
 mod ping_pong_events;
 mod ping_pong_parked;
+mod publishes;
 mod same_thread;
 mod slow_receiver;
 mod staged;
 mod tasks;
 mod thousand_lanes;
+mod total_order;
 mod trips;
 
 use std::time::Duration;
@@ -39,23 +45,26 @@ use self::broadcast::Broadcast;
 use self::busy_receiver::BusyReceiver;
 use self::chosen::Chosen;
 use self::churn::Churn;
+use self::idle_wakeup::IdleWakeup;
+use self::latency_under_load::LatencyUnderLoad;
 use self::many_to_many::ManyToMany;
 use self::many_to_many_random::ManyToManyRandom;
 use self::many_to_one::ManyToOne;
+use self::marks::Marks;
 use self::merged::Merged;
 use self::one_to_one::OneToOne;
 use self::parked_neighbours::ParkedNeighbours;
 use self::ping_pong::PingPong;
 use self::ping_pong_events::PingPongEvents;
 use self::ping_pong_parked::PingPongParked;
+use self::publishes::Publishes;
 use self::same_thread::SameThread;
 use self::slow_receiver::SlowReceiver;
 use self::staged::{Diamond, Pipeline};
 use self::tasks::TaskTopology;
 use self::thousand_lanes::ThousandLanes;
-use crate::against::{
-    Bus, Contender, Crossbeam, Disruptor, Mainspring, Rtrb, Select, Tokio, Who, unable,
-};
+use self::total_order::TotalOrder;
+use crate::against::{Contender, Who};
 use crate::failure::Failure;
 use crate::message::{Message, Payload};
 
@@ -65,7 +74,7 @@ pub(crate) const BATCH: usize = 32;
 const BATCH_RECEIVED: usize = 64;
 
 /// All of them, in the order in which they are run.
-pub(crate) static ALL: [Scenario; 29] = [
+pub(crate) static ALL: [Scenario; 36] = [
     Scenario::of::<OneToOne>("one-to-one", "one sender, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<4>>("many-to-one-4", "four senders, one receiver", 2_000_000),
     Scenario::of::<ManyToOne<8>>("many-to-one-8", "eight senders, one receiver", 2_000_000),
@@ -114,7 +123,26 @@ pub(crate) static ALL: [Scenario; 29] = [
         "the same, to one receiver after the other, those with room first",
         1_000_000,
     ),
-    Scenario::of::<SameThread>("same-thread", "one thread sends and receives in turn", 2_000_000),
+    Scenario::of::<SameThread<1>>(
+        "same-thread",
+        "one thread sends and receives in turn",
+        2_000_000,
+    ),
+    Scenario::of::<SameThread<64>>(
+        "same-thread-burst",
+        "one thread sends 64, then receives them",
+        2_000_000,
+    ),
+    Scenario::of::<TotalOrder<1>>(
+        "total-order",
+        "four authors, one receiver; each message carries a dense number of one order",
+        1_000_000,
+    ),
+    Scenario::of::<TotalOrder<4>>(
+        "total-order-4",
+        "four authors, each with a receiver of its own; the numbers are of one order of all",
+        1_000_000,
+    ),
     Scenario::of::<PingPong>("ping-pong", "there and back, both sides awake", 100_000),
     Scenario::of::<PingPongEvents>(
         "ping-pong-events",
@@ -125,6 +153,16 @@ pub(crate) static ALL: [Scenario; 29] = [
         "ping-pong-parked",
         "one way at a time, to a side that has fallen asleep",
         1_500,
+    ),
+    Scenario::of::<IdleWakeup>(
+        "idle-wakeup",
+        "one way, to a receiver that has slept for 5 ms; and what the send takes that wakes it",
+        60,
+    ),
+    Scenario::of::<LatencyUnderLoad>(
+        "latency-under-load",
+        "one to one, an open loop at parts of each contender's own capacity, from when each is due",
+        200_000,
     ),
     Scenario::of::<ParkedNeighbours>(
         "parked-neighbours",
@@ -140,6 +178,16 @@ pub(crate) static ALL: [Scenario; 29] = [
         "thousand-lanes",
         "eight to one, beside 9,992 idle lanes of 1,000 receivers",
         4_000_000,
+    ),
+    Scenario::of::<Marks>(
+        "marks",
+        "a number without a message: mark(), beside a lock in which one counts",
+        1_000_000,
+    ),
+    Scenario::of::<Publishes>(
+        "publishes",
+        "a state is published whose readers wait for it to change",
+        500_000,
     ),
     Scenario::of::<Churn>("churn", "one to one, while others join and leave", 2_000_000),
     Scenario::of::<BusyReceiver>(
@@ -208,7 +256,7 @@ impl Scenario {
             payloads: S::PAYLOADS,
             batches: S::BATCHES,
             settings: S::SETTINGS,
-            run: run::<S>,
+            run: dispatch::run::<S>,
         }
     }
 
@@ -229,6 +277,11 @@ impl Scenario {
         }
     }
 
+    /// Whether the first setting is what the others are compared with.
+    pub(crate) fn has_alone(&self) -> bool {
+        self.settings.first() == Some(&ALONE)
+    }
+
     /// One run.
     pub(crate) fn run(
         &self,
@@ -237,29 +290,6 @@ impl Scenario {
         load: &Load,
     ) -> Result<Vec<Figure>, Failure> {
         (self.run)(who, payload, &Load { thread: who.thread(), ..*load })
-    }
-}
-
-fn run<S: Topology>(who: Who, payload: Payload, load: &Load) -> Result<Vec<Figure>, Failure> {
-    match who {
-        Who::Mainspring | Who::Thread | Who::Yield => run_with::<S, Mainspring>(payload, load),
-        Who::Crossbeam => run_with::<S, Crossbeam>(payload, load),
-        Who::Select => run_with::<S, Select>(payload, load),
-        Who::Rtrb => run_with::<S, Rtrb>(payload, load),
-        Who::Disruptor => run_with::<S, Disruptor>(payload, load),
-        Who::Bus => run_with::<S, Bus>(payload, load),
-        Who::Tokio => run_with::<S, Tokio>(payload, load),
-        Who::TokioMpsc | Who::Flume | Who::AsyncChannel => Err(unable()),
-    }
-}
-
-fn run_with<S: Topology, C: Contender>(
-    payload: Payload,
-    load: &Load,
-) -> Result<Vec<Figure>, Failure> {
-    match payload {
-        Payload::Word => S::run::<C, u64>(load),
-        Payload::Line => S::run::<C, [u64; 8]>(load),
     }
 }
 
@@ -273,7 +303,7 @@ pub(crate) trait Topology {
     const WHO: &'static [Who] = &[Who::Mainspring, Who::Crossbeam];
     const PAYLOADS: &'static [Payload] = &Payload::ALL;
     const BATCHES: &'static [usize] = &[1, BATCH];
-    /// What the stream is beside; the first has to be [`ALONE`].
+    /// What the stream is beside; then the first has to be [`ALONE`]. Or how much of something there is.
     const SETTINGS: &'static [&'static str] = &[ALONE];
 
     /// One run: from the moment at which all are ready until all receivers have everything.
@@ -327,6 +357,15 @@ pub(crate) enum Measure {
     PerVisit,
     Covered,
     Covered99,
+    Send,
+    Interval,
+    Latency50,
+    Latency90,
+    Latency99,
+    Latency999,
+    Latency9999,
+    PerMark,
+    PerState,
 }
 
 impl Measure {
@@ -340,6 +379,15 @@ impl Measure {
             Self::PerVisit => "visit",
             Self::Covered => "clock p50",
             Self::Covered99 => "clock p99",
+            Self::Send => "send p50",
+            Self::Interval => "interval",
+            Self::Latency50 => "latency p50",
+            Self::Latency90 => "latency p90",
+            Self::Latency99 => "latency p99",
+            Self::Latency999 => "latency p99.9",
+            Self::Latency9999 => "latency p99.99",
+            Self::PerMark => "mark",
+            Self::PerState => "state",
         }
     }
 }
@@ -353,8 +401,11 @@ pub(crate) struct Figure {
 
 impl Figure {
     fn per_message(took: Duration, messages: u64) -> Self {
-        let ns = took.as_nanos() as f64 / messages as f64;
-        Self { measure: Measure::PerMessage, ns }
+        Self::per(Measure::PerMessage, took, messages)
+    }
+
+    fn per(measure: Measure, took: Duration, count: u64) -> Self {
+        Self { measure, ns: took.as_nanos() as f64 / count as f64 }
     }
 }
 
@@ -363,10 +414,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_scenario_has_us_first_and_is_alone_first() {
+    fn each_scenario_has_us_first_and_each_of_them_once() {
+        for Scenario { name, who, .. } in &ALL {
+            assert_eq!(who.first(), Some(&Who::Mainspring), "{name}");
+            for (nth, one) in who.iter().enumerate() {
+                assert!(!who[..nth].contains(one), "{one:?} twice in {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_is_alone_first_unless_its_settings_are_loads() {
         for scenario in &ALL {
-            assert_eq!(scenario.who.first(), Some(&Who::Mainspring), "{}", scenario.name);
-            assert_eq!(scenario.settings.first(), Some(&ALONE), "{}", scenario.name);
+            let is_graded = scenario.name == "latency-under-load";
+            assert_eq!(scenario.has_alone(), !is_graded, "{}", scenario.name);
         }
     }
 

@@ -11,22 +11,31 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Forms × measures × contenders × settings. Besides crossbeam, peers take part with 8 bytes only, and ours in other
-/// drives, too.
+/// Two larger payloads, singly and in batches, of ours and one peer.
+const LARGER: usize = 2 * 2 * 2;
+
+/// Forms × measures × contenders × settings. Besides crossbeam, most peers take part with 8 bytes only, and ours in
+/// other drives, too.
 fn rows(scenario: &str) -> usize {
     match scenario {
-        "one-to-one" => 2 * 2 + 2 * 6,
-        "many-to-many" | "same-thread" => 2 * 2 + 2 * 4,
-        "many-to-one-4" | "many-to-one-8" => 2 * 2 + 2 * 5,
-        "many-to-many-random" => 4 * 2,
-        "broadcast" => 2 * 2 + 2 * 5,
-        "broadcast-by-ref" => 2 * 2 + 2 * 3,
+        "one-to-one" => LARGER + 2 * 17,
+        "many-to-many" | "same-thread" | "same-thread-burst" => LARGER + 2 * 15,
+        "many-to-one-4" | "many-to-one-8" => LARGER + 2 * 16,
+        "many-to-many-random" => LARGER + 2 * 3,
+        "broadcast" => LARGER + 2 * 6,
+        "broadcast-by-ref" => LARGER + 2 * 3,
+        "total-order" => LARGER + 2 * 10,
+        "total-order-4" => LARGER + 2 * 9,
         "keyed" | "by-turn" => 2,
         "diamond" | "pipeline" => 2 * 2,
         "merge" => 2 * 3,
-        "ping-pong" => 2 * (2 * 2 + 2 * 6),
-        "ping-pong-events" => 2 * 2 * 2,
-        "ping-pong-parked" => 2 * 2,
+        "ping-pong" => 2 * (LARGER + 2 * 17),
+        "ping-pong-events" => 3 * 2 * 2,
+        "ping-pong-parked" => 2 * 8,
+        "idle-wakeup" => 3 * 8,
+        "latency-under-load" => 3 * 6 * 9,
+        "marks" => 2 * 3,
+        "publishes" => 3 * (4 + 2 * 2),
         "parked-neighbours" => 2 * (2 * 3),
         "slow-receiver" | "thousand-lanes" => 2 * (2 * 2),
         "churn" => 2 * (2 * 3 + 2),
@@ -48,7 +57,7 @@ fn each_scenario_has_its_rows() {
     let scenarios = list.lines().take_while(|line| !line.is_empty());
     let scenarios = scenarios.filter(|line| !line.starts_with(' '));
     let names: Vec<_> = scenarios.filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names.len(), 29, "{list}");
+    assert_eq!(names.len(), 36, "{list}");
     for name in names {
         let start = format!("| {name} ");
         let found = tables.lines().filter(|line| line.starts_with(&start)).count();
@@ -60,7 +69,9 @@ fn each_scenario_has_its_rows() {
 fn the_versions_are_named() {
     let output = perf(&["same-thread", "--quick", "--payload", "8", "--batch", "1"]);
     let table = stdout(&output);
-    for named in ["mainspring 0.", "crossbeam-channel 0.5.", "rtrb 0.4.", "disruptor 4."] {
+    for named in
+        ["mainspring 0.", "crossbeam-channel 0.5.", "rtrb 0.4.", "disruptor 4.", "kanal-spin 0."]
+    {
         assert!(table.contains(named), "{table}");
     }
 }
@@ -96,7 +107,7 @@ fn the_json_has_each_trial_and_each_run() {
     assert_eq!(read["contenders"].as_array().map(Vec::len), Some(4), "{read}");
     let trials = read["trials"].as_array().expect("trials");
     let scenarios: Vec<_> = trials.iter().map(|trial| trial["scenario"].as_str()).collect();
-    let expected = [["one-to-one"; 4].as_slice(), &["slow-receiver"; 2]].concat();
+    let expected = [["one-to-one"; 6].as_slice(), &["slow-receiver"; 2]].concat();
     assert_eq!(scenarios, expected.into_iter().map(Some).collect::<Vec<_>>());
     for result in trials.iter().flat_map(|trial| trial["results"].as_array().expect("results")) {
         assert_eq!(result["runs_ns"].as_array().map(Vec::len), Some(3), "{result}");

@@ -8,6 +8,8 @@
 //! spinning consumers never let others run, and collapse with more threads than cores: so we use
 //! `try_publish` and polls, and wait as [all rings](super::waiting) here do.
 
+mod order;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +19,10 @@ use disruptor::{
     SingleProducerBarrier, build_multi_producer, build_single_producer,
 };
 
-use super::{Closed, Contender, Fan, Inlet, Kind, MEMBERS, Receiver, Sender, Shape, waiting};
+use super::{
+    Closed, Contender, Fan, Inlet, Kind, MEMBERS, OrderedReceiver, Ordering, Receiver, Sender,
+    Shape, waiting,
+};
 use crate::failure::Failure;
 use crate::message::Message;
 
@@ -40,6 +45,7 @@ pub(crate) enum Publisher<T> {
     Multi(MultiProducer<T, SingleConsumerBarrier>),
     Single(SingleProducer<T, SingleConsumerBarrier>),
     ToAll(SingleProducer<T, MultiConsumerBarrier>),
+    ManyToAll(MultiProducer<T, MultiConsumerBarrier>),
 }
 
 enum Poller<T> {
@@ -136,6 +142,14 @@ impl Contender for Disruptor {
         };
         Ok((author, pollers.into_iter().map(Subscriber::new).collect()))
     }
+
+    fn order<T: Message>(
+        &self,
+        authors: usize,
+        receivers: usize,
+    ) -> Ordering<impl Sender<T>, impl OrderedReceiver<T>> {
+        order::open(self.capacity.max(CAPACITY_MIN), authors, receivers)
+    }
 }
 
 impl<T: Message> Sender<T> for Publisher<T> {
@@ -145,6 +159,7 @@ impl<T: Message> Sender<T> for Publisher<T> {
             Self::Multi(producer) => publish(producer, value),
             Self::Single(producer) => publish(producer, value),
             Self::ToAll(producer) => publish(producer, value),
+            Self::ManyToAll(producer) => publish(producer, value),
         }
     }
 
@@ -154,6 +169,7 @@ impl<T: Message> Sender<T> for Publisher<T> {
             Self::Multi(producer) => publish_batch(producer, values),
             Self::Single(producer) => publish_batch(producer, values),
             Self::ToAll(producer) => publish_batch(producer, values),
+            Self::ManyToAll(producer) => publish_batch(producer, values),
         }
     }
 }

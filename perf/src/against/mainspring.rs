@@ -6,8 +6,8 @@ use mainspring::{
 };
 
 use super::{
-    Choice, Clock, Closed, Confluence, Contender, Fan, Inlet, Kind, MEMBERS, Merged, Receiver,
-    Router, Sender, Shape, ToOther,
+    Choice, Clock, Closed, Confluence, Contender, Fan, Inlet, Kind, MEMBERS, Mark, Merged, Order,
+    OrderedReceiver, Ordering, Publisher, Reader, Receiver, Router, Sender, Shape, State, ToOther,
 };
 use crate::failure::Failure;
 use crate::message::{Message, Other};
@@ -91,6 +91,32 @@ impl Contender for Mainspring {
             (seq.get(), published_at)
         };
         Ok((sender, receiver, read))
+    }
+
+    fn order<T: Message>(
+        &self,
+        authors: usize,
+        receivers: usize,
+    ) -> Ordering<impl Sender<T>, impl OrderedReceiver<T>> {
+        let receivers: Vec<_> = (0..receivers).map(|_| self.0.receiver()).collect();
+        let to = |nth: usize| self.0.sender(&receivers[nth % receivers.len()].address());
+        let authors = (0..authors).map(to).collect::<Result<Vec<_>, _>>().map_err(set_up)?;
+        Ok(Order { authors, receivers })
+    }
+
+    fn marks<T: Message>(
+        &self,
+    ) -> Result<(impl Sender<T>, impl OrderedReceiver<T>, impl Mark), Failure> {
+        let (sender, receiver) = self.0.channel();
+        let marker = self.0.marker();
+        let mark = move || marker.mark().map(mainspring::Seq::get).map_err(|_| Closed);
+        Ok((sender, receiver, mark))
+    }
+
+    fn state<T: Message>(&self, readers: usize) -> State<impl Publisher<T>, impl Reader<T>> {
+        let slot = self.0.slot();
+        let readers = (0..readers).map(|_| slot.latest()).collect::<Vec<_>>();
+        Ok((slot.publisher(), readers))
     }
 
     fn settle(&self) {
@@ -204,6 +230,32 @@ impl<T: Message> Receiver<T> for mainspring::Receiver<T> {
 
     fn has_joined(&self) -> bool {
         self.joined_at().is_some()
+    }
+}
+
+impl<T: Message> OrderedReceiver<T> for mainspring::Receiver<T> {
+    #[inline]
+    fn recv(&mut self) -> Result<(u64, T), Closed> {
+        Self::recv(self).map(|(seq, value)| (seq.get(), value)).map_err(|_| Closed)
+    }
+
+    #[inline]
+    fn recv_batch(&mut self, max: usize, mut take: impl FnMut(u64, T)) -> Result<usize, Closed> {
+        Self::recv_batch(self, max, |seq, value| take(seq.get(), value)).map_err(|_| Closed)
+    }
+}
+
+impl<T: Message> Publisher<T> for mainspring::Publisher<T> {
+    #[inline]
+    fn publish(&mut self, state: T) -> Result<(), Closed> {
+        Self::publish(self, state).map(drop).map_err(|_| Closed)
+    }
+}
+
+impl<T: Message> Reader<T> for mainspring::Latest<T> {
+    #[inline]
+    fn changed(&mut self) -> Result<T, Closed> {
+        self.wait_changed().map(|state| **state).map_err(|_| Closed)
     }
 }
 

@@ -22,7 +22,14 @@ pub(crate) struct Broadcast<const BY_REF: bool>;
 impl<const BY_REF: bool> Topology for Broadcast<BY_REF> {
     const WHO: &'static [Who] = match BY_REF {
         true => &[Who::Mainspring, Who::Crossbeam, Who::Disruptor],
-        false => &[Who::Mainspring, Who::Crossbeam, Who::Disruptor, Who::Bus, Who::Tokio],
+        false => &[
+            Who::Mainspring,
+            Who::Crossbeam,
+            Who::Disruptor,
+            Who::Bus,
+            Who::Tokio,
+            Who::ClockedDispatch,
+        ],
     };
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {

@@ -50,7 +50,9 @@ pub(super) fn hire_sender<T: Message>(
     })
 }
 
-fn send<T: Message>(
+/// Sends these numbers, so many at once.
+#[inline]
+pub(super) fn send<T: Message>(
     sender: &mut impl Sender<T>,
     values: Range<u64>,
     batch: usize,

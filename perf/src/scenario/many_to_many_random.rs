@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::{Figure, Load, Topology, flow};
-use crate::against::{Contender, Kind, Router};
+use crate::against::{Contender, Kind, Router, Who};
 use crate::crew::Crew;
 use crate::failure::Failure;
 use crate::message::{Due, Message, values};
@@ -19,6 +19,8 @@ use crate::message::{Due, Message, values};
 pub(crate) struct ManyToManyRandom<const SIDES: usize>;
 
 impl<const SIDES: usize> Topology for ManyToManyRandom<SIDES> {
+    const WHO: &'static [Who] = &[Who::Mainspring, Who::Crossbeam, Who::ClockedDispatch];
+
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::set_up(load)?;
         let channels = (0..SIDES).map(|_| contender.receiver::<T>(Kind::Shared));

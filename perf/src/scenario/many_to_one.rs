@@ -14,8 +14,7 @@ use crate::message::Message;
 pub(crate) struct ManyToOne<const SENDERS: usize>;
 
 impl<const SENDERS: usize> Topology for ManyToOne<SENDERS> {
-    const WHO: &'static [Who] =
-        &[Who::Mainspring, Who::Thread, Who::Yield, Who::Crossbeam, Who::Disruptor];
+    const WHO: &'static [Who] = &Who::MANY_TO_ONE;
 
     fn run<C: Contender, T: Message>(load: &Load) -> Result<Vec<Figure>, Failure> {
         let contender = C::set_up(load)?;

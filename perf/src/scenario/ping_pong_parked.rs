@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Figure, Load, Measure, Topology, trips};
-use crate::against::{Contender, Kind, Receiver, Sender};
+use crate::against::{Contender, Kind, Receiver, Sender, Who};
 use crate::crew::Crew;
 use crate::failure::Failure;
 use crate::message::{Due, Message, Payload};
@@ -32,6 +32,7 @@ struct Diary {
 }
 
 impl Topology for PingPongParked {
+    const WHO: &'static [Who] = &Who::SLEEPERS;
     const PAYLOADS: &'static [Payload] = &[Payload::Word];
     const BATCHES: &'static [usize] = &[1];
 

@@ -33,7 +33,7 @@ fn run_with<S: TaskTopology, C: TaskContender>(
 ) -> Result<Vec<Figure>, Failure> {
     match payload {
         Payload::Word => S::run::<C, u64>(load),
-        Payload::Line => S::run::<C, [u64; 8]>(load),
+        Payload::Line | Payload::Page => Err(unable()),
     }
 }
 

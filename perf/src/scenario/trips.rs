@@ -68,7 +68,10 @@ pub(super) fn histogram() -> Result<Histogram<u64>, Failure> {
 }
 
 /// What the histogram has at these quantiles.
-pub(super) fn figures(trips_ns: &Histogram<u64>, measures: [(Measure, f64); 2]) -> [Figure; 2] {
+pub(super) fn figures<const N: usize>(
+    trips_ns: &Histogram<u64>,
+    measures: [(Measure, f64); N],
+) -> [Figure; N] {
     measures.map(|(measure, quantile)| Figure {
         measure,
         ns: trips_ns.value_at_quantile(quantile) as f64,
