@@ -108,9 +108,7 @@ impl Began {
             at: Instant::now(),
         }
     }
-}
 
-impl Began {
     fn time_of_day(&self) -> String {
         format!("{} {:02}:{:02} UTC", self.date.date(), self.date.hour(), self.date.minute())
     }

@@ -126,7 +126,8 @@ pub(super) fn ours<'a>(trial: &'a Trial, row: &Row) -> Option<&'a Row> {
 
 /// How ours did beside this row; none for ours itself.
 pub(super) fn outcome(trial: &Trial, row: &Row) -> Option<(Ratio, Outcome)> {
-    let ratio = row.peer_over_ours?;
+    // What is given is no merit.
+    let ratio = row.peer_over_ours.filter(|_| row.per != INTERVAL)?;
     Some((ratio, Outcome::of(&ratio, row, ours(trial, row)?)))
 }
 
