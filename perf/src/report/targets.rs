@@ -349,4 +349,20 @@ mod tests {
         assert_eq!(none.len(), ALL.len());
         assert!(none.iter().all(|checked| checked.verdict == Verdict::Unmeasured));
     }
+
+    #[test]
+    fn whom_and_what_targets_name_exists() {
+        use crate::against::Who;
+        use crate::scenario;
+        for target in &ALL {
+            assert!(scenario::ALL.iter().any(|s| target.is_of(s.name)), "{target:?}");
+            for name in target.against {
+                let who = Who::ALL.into_iter().find(|who| who.name() == *name);
+                let who = who.unwrap_or_else(|| panic!("{target:?}"));
+                let takes_part =
+                    |s: &scenario::Scenario| target.is_of(s.name) && s.who.contains(&who);
+                assert!(scenario::ALL.iter().any(takes_part), "{target:?}");
+            }
+        }
+    }
 }
