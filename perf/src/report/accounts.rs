@@ -10,9 +10,10 @@ use crate::tables::digits;
 pub(super) const TITLE: &str = "mainspring beside its peers";
 
 pub(super) const LEAD: &str = "\
-Mainspring moves messages between threads in one total order on one clock. Here it is measured beside what people \
-would use instead, most of which orders less or nothing. What is compared is time, always of two contenders in the same \
-trial; figures of different trials, machines or runs say nothing about each other.";
+Mainspring moves messages between threads in one total order on one clock. Here it is measured \
+beside what people would use instead, most of which orders less or nothing. What is compared is \
+time, always of two contenders in the same trial; figures of different trials, machines or runs say \
+nothing about each other.";
 
 pub(super) const SUMMARY: &str = "\
 A row is one form of one scenario, a mark is one peer: its time divided by ours, round by round, the median of \
