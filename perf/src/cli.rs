@@ -1,5 +1,8 @@
 //! The command line: which scenarios, in which forms, how often.
 
+use std::env;
+use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -8,8 +11,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand, value_parser};
 
 use crate::against::Who;
 use crate::compare::Trial;
+use crate::json::{Document, NotOneMachine};
 use crate::message::Payload;
+use crate::report::folder::{self, Folder};
 use crate::scenario::{self, Load, Scenario};
+use crate::suite::{Interrupt, Manner};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,9 +29,12 @@ Examples:
   cargo perf async-request-reply --against flume,tokio-mpsc
   cargo perf --against nobody --json            our own figures, each single run
   cargo perf --quick                            does it all run? The figures mean nothing
+  cargo perf all --report out                   out/index.html: all scenarios, the strongest peers
+  cargo perf all --full --report out            the same with everybody and every payload, which takes long
+  cargo perf report out/results.json --report out    the page again, of what was measured then
 
-Exit status: 0 if all ran, 1 if a run failed (lost messages, a wrong sum, a hang), 2 if the command
-line is wrong.";
+Exit status: 0 if all ran, 1 if a run failed (lost messages, a wrong sum, a hang) or was interrupted,
+2 if the command line is wrong.";
 
 /// Measures mainspring beside what people would use instead, in threads and in tasks, and in its own
 /// drives beside each other.
@@ -48,6 +57,111 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Names the scenarios and the contenders.
     List,
+    /// Runs all scenarios and writes a report: a page, its pictures, and the results.
+    All(All),
+    /// Writes the report of what was measured before.
+    Report(Again),
+}
+
+/// `cargo perf all`
+#[derive(Debug, Args)]
+pub(crate) struct All {
+    /// Every payload and everybody, as long as it takes; unless told 8 bytes only, beside crossbeam,
+    /// clocked-dispatch and the strongest others, in under a quarter of an hour.
+    #[arg(long)]
+    full: bool,
+    /// Runs that are too short to mean anything, but show that everything works.
+    #[arg(long)]
+    quick: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// `cargo perf report`
+#[derive(Debug, Args)]
+pub(crate) struct Again {
+    /// The results.json of an earlier report, or what --json printed; of several, the last counts
+    /// where two have the same trial.
+    #[arg(required = true, value_name = "JSON")]
+    pub(crate) results: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Writes index.html, RESULTS.md, results.json and pictures/ into this folder.
+    #[arg(long = "report", value_name = "DIR")]
+    dir: PathBuf,
+    /// Also if the folder holds something else than an earlier report.
+    #[arg(long)]
+    force: bool,
+}
+
+impl Place {
+    /// Ends the program if nothing can or should be written there.
+    pub(crate) fn open(&self) -> Folder {
+        Folder::open(&self.dir, self.force).unwrap_or_else(|refusal| {
+            refuse(format_args!("--report {}: {refusal}", self.dir.display()))
+        })
+    }
+}
+
+impl Again {
+    /// All that these files hold. Ends the program if one of them cannot be read, or is of another
+    /// machine.
+    pub(crate) fn document(&self) -> Document {
+        let mut all: Option<Document> = None;
+        for path in &self.results {
+            let read = folder::read(path)
+                .unwrap_or_else(|error| refuse(format_args!("{}: {error}", path.display())));
+            match &mut all {
+                None => all = Some(read),
+                Some(all) => all.merge(read).unwrap_or_else(|NotOneMachine| {
+                    refuse(format_args!("{} is of another machine", path.display()))
+                }),
+            }
+        }
+        all.unwrap_or_else(|| refuse("no results are named"))
+    }
+}
+
+impl All {
+    pub(crate) fn trials(&self) -> Vec<Trial> {
+        let everybody = || Who::peers().map(Some).collect();
+        let what = What {
+            scenario: Vec::new(),
+            payload: (!self.full).then(|| Payload::Word.bytes().to_string()),
+            batch: None,
+            runs: None,
+            messages: None,
+            capacity: CAPACITY,
+            against: if self.full { everybody() } else { Vec::new() },
+            json: false,
+            quick: self.quick,
+        };
+        what.trials()
+    }
+
+    pub(crate) fn is_quick(&self) -> bool {
+        self.quick
+    }
+
+    /// What one has to type for the same again, but for the folder.
+    pub(crate) fn command(&self) -> String {
+        let options = [(self.full, " --full"), (self.quick, " --quick")];
+        let given = options.into_iter().filter_map(|(is, option)| is.then_some(option));
+        ["cargo perf all"].into_iter().chain(given).collect()
+    }
+
+    /// How it is run; ends the program if signals cannot be listened to.
+    pub(crate) fn manner(&self) -> Manner {
+        let interrupt = Interrupt::listen().unwrap_or_else(|failure| refuse(failure));
+        match self.full {
+            true => Manner { limit: None, strongest: false, interrupt },
+            false => Manner { limit: Some(LIMIT), strongest: true, interrupt },
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -76,7 +190,7 @@ struct What {
     #[arg(
         long,
         value_name = "MESSAGES",
-        default_value_t = 1024,
+        default_value_t = CAPACITY,
         value_parser = value_parser!(u32).range(64..=1 << 20)
     )]
     capacity: u32,
@@ -99,10 +213,24 @@ struct What {
 }
 
 const RUNS: u64 = 9;
+const CAPACITY: u32 = 1024;
+/// Of the short form; leaves time to build it in a quarter of an hour.
+const LIMIT: Duration = Duration::from_secs(12 * 60);
 const QUICK_RUNS: u64 = 2;
 const SETTLE: Duration = Duration::from_millis(20);
 /// The quick form divides the number of messages by this.
 const QUICK_PART: u64 = 100;
+
+/// What was typed, after its name.
+pub(crate) fn command() -> String {
+    let args = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+    ["cargo perf".into()].into_iter().chain(args).collect::<Vec<_>>().join(" ")
+}
+
+/// Ends the program: what is asked for cannot be done.
+pub(crate) fn refuse(why: impl Display) -> ! {
+    Cli::command().error(ErrorKind::ValueValidation, why).exit()
+}
 
 /// One to be measured beside; `None` is nobody.
 type Peer = Option<Who>;
@@ -114,8 +242,7 @@ impl Cli {
     pub(crate) fn trials(&self) -> Vec<Trial> {
         let trials = self.what.trials();
         if trials.is_empty() {
-            let none = "none of the scenarios has this form, or none of the peers can do it";
-            Self::command().error(ErrorKind::ValueValidation, none).exit();
+            refuse("none of the scenarios has this form, or none of the peers can do it");
         }
         trials
     }
@@ -276,6 +403,33 @@ mod tests {
         for args in wrong {
             assert!(Cli::try_parse_from(["cargo perf"].iter().chain(&args)).is_err(), "{args:?}");
         }
+    }
+
+    fn all(args: &[&str]) -> All {
+        let command = parse(&[&["all", "--report", "out"], args].concat()).command;
+        let Some(Command::All(all)) = command else { panic!("{command:?}") };
+        all
+    }
+
+    #[test]
+    fn all_is_the_smallest_payload_and_in_full_everybody_with_each() {
+        let forms = |s: &Scenario| s.payloads.len() * s.batches.len();
+        let [short, full] = [&[][..], &["--full"]].map(|args| all(args).trials());
+        assert!(short.iter().all(|trial| trial.payload == Payload::Word));
+        assert_eq!(full.len(), scenario::ALL.iter().map(forms).sum::<usize>());
+        assert!(full.iter().all(|trial| trial.who == trial.scenario.who), "everybody");
+        let named = |trials: &[Trial], name| trials.iter().any(|t| t.scenario.name == name);
+        assert!(scenario::ALL.iter().all(|s| named(&short, s.name) && named(&full, s.name)));
+    }
+
+    #[test]
+    fn a_report_needs_a_folder_and_something_to_report() {
+        for args in [vec!["all"], vec!["report", "--report", "out"], vec!["report", "a.json"]] {
+            let args = ["cargo perf"].into_iter().chain(args);
+            assert!(Cli::try_parse_from(args).is_err());
+        }
+        let again = parse(&["report", "a.json", "b.json", "--report", "out", "--force"]).command;
+        assert!(matches!(again, Some(Command::Report(again)) if again.results.len() == 2));
     }
 
     #[test]

@@ -10,12 +10,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::against::Who;
 use crate::failure::Failure;
 use crate::machine::{self, Placement};
 use crate::message::Payload;
 use crate::scenario::{Load, Measure, Scenario};
 use crate::stats::Quartiles;
+use crate::tables::digits;
 
 /// If the middle half of one side's runs is wider than this part of the median, there is no
 /// comparison.
@@ -107,7 +110,7 @@ pub(crate) struct Comparison {
 }
 
 /// One side's time over another's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Ratio {
     /// Of the medians.
     pub(crate) of_medians: f64,
@@ -116,11 +119,16 @@ pub(crate) struct Ratio {
 }
 
 impl Comparison {
-    /// Runs it; `step` is called after each run.
-    pub(crate) fn of(trial: &Trial, step: impl Fn()) -> Result<Self, Failure> {
+    /// Runs it, as long as `again` wants another round after so many; `step` is called after each run
+    /// and may end it all.
+    pub(crate) fn of(
+        trial: &Trial,
+        again: impl Fn(u64) -> bool,
+        step: impl Fn() -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
         let mut comparison =
             Self { trial: trial.clone(), series: Vec::new(), lines_ns: Vec::new() };
-        for round in 0..trial.runs {
+        for round in (0..trial.runs).take_while(|round| again(*round)) {
             let mut order = trial.sides();
             if round % 2 == 1 {
                 order.reverse();
@@ -132,7 +140,7 @@ impl Comparison {
                 for figure in figures.map_err(|failure| failure.of(trial.name(side)))? {
                     comparison.record(side, figure.measure, figure.ns);
                 }
-                step();
+                step()?;
             }
         }
         comparison.lines_ns.push(machine::line_round_trip_ns());
@@ -190,6 +198,11 @@ impl Comparison {
         is_one.then(|| Ratio { of_medians, of_rounds: Quartiles::of(rounds) })
     }
 
+    /// How often each side has been run.
+    pub(crate) fn rounds(&self) -> usize {
+        self.series.iter().map(|series| series.ns.len()).max().unwrap_or(0)
+    }
+
     pub(crate) fn lines_ns(&self) -> &[f64] {
         &self.lines_ns
     }
@@ -217,7 +230,9 @@ impl Comparison {
             let nearest = self.lines_ns.iter().copied().fold(f64::INFINITY, f64::min);
             let farthest = self.lines_ns.iter().copied().fold(0.0, f64::max);
             doubts.push(format!(
-                "the cores changed places, a line took {nearest:.0} to {farthest:.0} ns",
+                "the cores changed places, a line took {} to {} ns",
+                digits(nearest),
+                digits(farthest),
             ));
         }
         for (side, measure) in self.rows() {
@@ -245,10 +260,20 @@ pub(crate) mod tests {
         results: &[(Side, &[f64])],
         lines_ns: &[f64],
     ) -> Comparison {
+        comparison_of(name, &[Who::Mainspring, Who::Crossbeam], results, lines_ns)
+    }
+
+    /// The same of others.
+    pub(crate) fn comparison_of(
+        name: &str,
+        who: &[Who],
+        results: &[(Side, &[f64])],
+        lines_ns: &[f64],
+    ) -> Comparison {
         let load = Load::of(1024);
         let scenario = scenario::ALL.iter().find(|scenario| scenario.name == name).unwrap();
-        let who = vec![Who::Mainspring, Who::Crossbeam];
-        let trial = Trial { scenario, who, payload: Payload::Word, load, runs: 3 };
+        let (who, payload) = (who.to_vec(), Payload::Word);
+        let trial = Trial { scenario, who, payload, load, runs: 3 };
         let mut comparison = Comparison { trial, series: Vec::new(), lines_ns: lines_ns.to_vec() };
         for (side, runs) in results {
             runs.iter().for_each(|ns| comparison.record(*side, Measure::PerMessage, *ns));

@@ -17,6 +17,10 @@ pub(crate) enum Failure {
     Stalled(Duration),
     /// A thread panicked; its message is on stderr.
     Died,
+    /// Somebody wanted it to end here.
+    Interrupted,
+    /// What came out could not be kept.
+    Unsaved(std::io::Error),
     /// The system gave us no thread.
     Thread(std::io::Error),
     /// One of the above, and where it happened.
@@ -42,6 +46,8 @@ impl fmt::Display for Failure {
                 write!(f, "no end after {} s: something hangs", limit.as_secs())
             }
             Self::Died => write!(f, "a thread panicked"),
+            Self::Interrupted => write!(f, "interrupted"),
+            Self::Unsaved(error) => write!(f, "the results cannot be saved: {error}"),
             Self::Thread(error) => write!(f, "no thread: {error}"),
             Self::In(place, failure) => write!(f, "{place}: {failure}"),
         }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::stats::Quartiles;
 
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_millis(60);
 const OVER: u64 = u64::MAX;
 
 /// How far a cache line has to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Placement {
     Near,
@@ -117,25 +117,37 @@ fn look_until(word: &AtomicU64, seen: impl Fn(u64) -> bool) -> u64 {
 }
 
 /// What the figures depend on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Facts {
-    cores: usize,
-    model: String,
-    kernel: String,
+    pub(crate) cores: usize,
+    pub(crate) model: String,
+    pub(crate) kernel: String,
     /// Of the last minute; none where the system does not tell.
-    load: Option<f64>,
+    pub(crate) load: Option<f64>,
 }
 
 /// Cores, model, kernel, and how busy the machine has been in the last minute.
 pub(crate) fn facts() -> Facts {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     Facts {
         cores: thread::available_parallelism().map_or(0, usize::from),
         model: model(&cpuinfo).unwrap_or("model unknown").into(),
         kernel: format!("{} {}", std::env::consts::OS, release.trim()).trim().into(),
-        load: load.split_whitespace().next().and_then(|load| load.parse().ok()),
+        load: load(),
+    }
+}
+
+/// How many threads wanted to run in the last minute, on average; none where the system does not
+/// tell.
+pub(crate) fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}
+
+impl Facts {
+    /// Whether figures of both may stand in one report.
+    pub(crate) fn is_same_machine(&self, other: &Self) -> bool {
+        (self.cores, &self.model) == (other.cores, &other.model)
     }
 }
 

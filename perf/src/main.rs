@@ -1,12 +1,13 @@
 //! `cargo perf`: how fast is mainspring, beside what people would use instead?
 //!
 //! ```text
-//!  cli ──▶ compare: for each form of each scenario, round by round
-//!            line ▸ mainspring ▸ line ▸ crossbeam-channel ▸ line ▸ ...  (then the other way)
-//!              │        │
-//!              │        └─ scenario/*.rs (a topology)  ×  against/*.rs (a contender)
-//!              └─ machine: the round trip of one cache line
-//!          ──▶ stats: medians, quartiles ──▶ report: the tables, or json
+//!  cli ──▶ suite: each form of each scenario, with the peers chosen by rivals
+//!            └▶ compare: round by round
+//!                 line ▸ mainspring ▸ line ▸ crossbeam-channel ▸ line ▸ ...  (then the other way)
+//!                   │        │
+//!                   │        └─ scenario/*.rs (a topology)  ×  against/*.rs (a contender)
+//!                   └─ machine: the round trip of one cache line
+//!          ──▶ stats: medians, quartiles ──▶ tables on stdout, or json ──▶ report: a page
 //! ```
 //!
 //! A contender is one file in `against/`, a topology one file in `scenario/`; neither knows the
@@ -25,26 +26,33 @@ mod failure;
 mod json;
 mod machine;
 mod message;
+mod progress;
 mod report;
+mod rivals;
 mod scenario;
 mod stats;
+mod suite;
+mod tables;
 mod task_crew;
 
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::against::Who;
-use crate::cli::{Cli, Command};
+use crate::cli::{Again, All, Cli, Command};
 use crate::compare::{Comparison, Trial};
 use crate::failure::Failure;
+use crate::json::{Began, Document};
+use crate::suite::Manner;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = match cli.command {
-        Some(Command::List) => report::list(&mut io::stdout().lock()).map(|()| Ok(())),
+    let done = match &cli.command {
+        Some(Command::List) => tables::list(&mut io::stdout().lock()).map(|()| Ok(())),
+        Some(Command::All(all)) => perform_all(all),
+        Some(Command::Report(again)) => write_again(again).map(|()| Ok(())),
         None => perform(&cli, &cli.trials(), &mut io::stdout()),
     };
     match done {
@@ -62,43 +70,47 @@ fn perform(cli: &Cli, trials: &[Trial], out: &mut impl Write) -> io::Result<Resu
     let takes_part = |who: &Who| trials.iter().any(|trial| trial.who.contains(who));
     let who: Vec<_> = Who::ALL.into_iter().filter(takes_part).collect();
     if !cli.wants_json() {
-        report::heading(&who, out)?;
+        tables::heading(&who, out)?;
         out.flush()?;
     }
-    let progress = progress(trials);
-    let mut comparisons = Vec::with_capacity(trials.len());
-    let mut result = Ok(());
-    for trial in trials {
-        progress.set_message(trial.to_string());
-        match Comparison::of(trial, || progress.inc(1)) {
-            Ok(comparison) => comparisons.push(comparison),
-            Err(failure) => {
-                result = Err(failure.of(trial.to_string()));
-                break;
-            }
-        }
-    }
-    progress.finish_and_clear();
-    let is_quick = cli.is_quick();
-    match cli.wants_json() {
-        true => json::document(&who, &comparisons, is_quick, result.as_ref().err(), out)?,
-        false => report::tables(&comparisons, is_quick, out)?,
+    let (began, is_quick) = (Began::now(cli::command()), cli.is_quick());
+    let (comparisons, result) = suite::run(trials, &Manner::default(), |_| Ok(()));
+    if cli.wants_json() {
+        let failure = result.as_ref().err().map(Failure::to_string);
+        Document::of(&began, &comparisons, trials.len(), is_quick, failure).write(out)?;
+    } else {
+        tables::tables(&comparisons, is_quick, out)?;
     }
     out.flush()?;
     Ok(result)
 }
 
-/// On a terminal a bar on stderr, elsewhere nothing. It moves between runs only: nothing ticks
-/// beside them.
-fn progress(trials: &[Trial]) -> ProgressBar {
-    let bar = ProgressBar::new(trials.iter().map(Trial::steps).sum());
-    match ProgressStyle::with_template("{bar:24} {pos}/{len} runs, {eta} left: {msg}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+/// Runs everything and writes the report, also when a trial fails or somebody interrupts: then of
+/// what was done before. The results are saved after each trial.
+fn perform_all(all: &All) -> io::Result<Result<(), Failure>> {
+    let (trials, folder) = (all.trials(), all.place.open());
+    let (began, manner) = (Began::now(all.command()), all.manner());
+    let document = |comparisons: &[Comparison], failure| {
+        Document::of(&began, comparisons, trials.len(), all.is_quick(), failure)
+    };
+    let (comparisons, result) = suite::run(&trials, &manner, |comparisons| {
+        folder.save(&document(comparisons, None)).map_err(Failure::Unsaved)
+    });
+    let failure = result.as_ref().err().map(Failure::to_string);
+    report::write(&document(&comparisons, failure), &folder)?;
+    writeln!(io::stdout(), "{}", folder.path().join("index.html").display())?;
+    Ok(result)
+}
+
+/// Writes the report of what earlier runs have saved.
+fn write_again(again: &Again) -> io::Result<()> {
+    let document = again.document();
+    let folder = again.place.open();
+    report::write(&document, &folder)?;
+    writeln!(io::stdout(), "{}", folder.path().join("index.html").display())
 }
 
 fn complain(failure: &impl std::fmt::Display) -> ExitCode {
-    // Nobody is left to tell if stderr is closed, too.
-    writeln!(io::stderr(), "error: {failure}").map_or(ExitCode::FAILURE, |()| ExitCode::FAILURE)
+    progress::say(format_args!("error: {failure}"));
+    ExitCode::FAILURE
 }

@@ -1,9 +1,9 @@
 //! Medians and quartiles: what is left of a few runs on a machine that is not quiet.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The median of some samples and their middle half.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Quartiles {
     pub(crate) low: f64,
     pub(crate) median: f64,
