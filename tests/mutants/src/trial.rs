@@ -177,7 +177,7 @@ fn outcome(ended: Option<ExitStatus>, said: &str, test: &Test) -> Outcome {
     if status.code().is_some() { Outcome::Failed } else { Outcome::Crashed }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
