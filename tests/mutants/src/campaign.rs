@@ -41,19 +41,22 @@ pub(crate) fn run<'a>(
     jobs: usize,
 ) -> Result<Vec<Judged<'a>>, Failure> {
     let folder = root.join("target/seeded");
-    let workshop = Workshop { builds: folder.join("build"), logs: folder.join("logs") };
-    fs::create_dir_all(&workshop.logs).map_err(Failure::at(&workshop.logs))?;
+    let logs = folder.join("logs");
+    fs::create_dir_all(&logs).map_err(Failure::at(&logs))?;
     let path = folder.join("lock");
     let lock = File::create(&path).map_err(Failure::at(&path))?;
     lock.try_lock().map_err(|_| Failure::Busy(folder.clone()))?;
-    let trees = (0..jobs).map(|job| Tree::copy(root, folder.join(format!("tree-{job}"))));
-    let trees = trees.collect::<Result<Vec<_>, _>>()?;
+    let workshops = (0..jobs).map(|job| {
+        let tree = Tree::copy(root, folder.join(format!("tree-{job}")))?;
+        Ok(Workshop { tree, builds: folder.join(format!("build-{job}")), logs: logs.clone() })
+    });
+    let workshops = workshops.collect::<Result<Vec<_>, Failure>>()?;
 
     let tests: BTreeSet<_> = mutants.iter().flat_map(|mutant| &mutant.killed_by).collect();
     let display = Display::new(tests.len() + mutants.len());
     let tests = tests.into_iter().collect();
     let times =
-        in_parallel(&trees, tests, |tree, test| unmutated(&workshop, tree, test, &display))?;
+        in_parallel(&workshops, tests, |workshop, test| unmutated(workshop, test, &display))?;
     let wrong: Vec<_> = times.iter().filter_map(|(_, time)| time.as_ref().err().cloned()).collect();
     if !wrong.is_empty() {
         display.end();
@@ -61,8 +64,8 @@ pub(crate) fn run<'a>(
     }
     let times = times.into_iter().filter_map(|(test, time)| Some((test, time.ok()?)));
     let times: BTreeMap<_, _> = times.collect();
-    let results = in_parallel(&trees, mutants.to_vec(), |tree, mutant| {
-        let result = judge(&workshop, tree, mutant, &times, &display)?;
+    let results = in_parallel(&workshops, mutants.to_vec(), |workshop, mutant| {
+        let result = judge(workshop, mutant, &times, &display)?;
         display.tell(mutant.name.as_str(), &result.verdict.to_string());
         Ok(result)
     });
@@ -75,17 +78,16 @@ type Sound<'a> = (&'a Test, Result<Duration, String>);
 
 fn unmutated<'a>(
     workshop: &Workshop,
-    tree: &Tree,
     test: &'a Test,
     display: &Display,
 ) -> Result<Sound<'a>, Failure> {
     display.show(&format!("{test}, without a mutant"));
     let log = format!("unmutated-{}", test.to_string().replace("::", "-"));
     workshop.begin_log(&log)?;
-    let Some(program) = workshop.build(tree.folder(), test, &log)? else {
+    let Some(program) = workshop.build(test, &log)? else {
         return Ok((test, Err(format!("{test} does not compile: target/seeded/logs/{log}.log"))));
     };
-    let (outcome, took) = workshop.run(&program, tree.folder(), test, FOREVER, &log)?;
+    let (outcome, took) = workshop.run(&program, test, FOREVER, &log)?;
     let sound = match outcome {
         Outcome::Passed => Ok(took),
         Outcome::Absent => Err(format!("there is no test {test}")),
@@ -97,7 +99,6 @@ fn unmutated<'a>(
 
 fn judge<'a>(
     workshop: &Workshop,
-    tree: &Tree,
     mutant: &'a Mutant,
     times: &BTreeMap<&Test, Duration>,
     display: &Display,
@@ -106,13 +107,20 @@ fn judge<'a>(
     let began = Instant::now();
     let log = &mutant.name;
     workshop.begin_log(log)?;
-    let verdict = tree.with(mutant, || {
+    let verdict = workshop.tree.with(mutant, || {
+        let mut is_built = BTreeSet::new();
         for test in &mutant.killed_by {
-            let Some(program) = workshop.build(tree.folder(), test, log)? else {
+            let Some(program) = workshop.build(test, log)? else {
                 return Ok(Verdict::DoesNotCompile);
             };
+            if is_built.insert(test.is_model()) && !program.is_new {
+                let name = &mutant.name;
+                let why =
+                    format!("{name}: cargo has built nothing, though {} is another", mutant.file);
+                return Err(Failure::Sound(vec![why]));
+            }
             let limit = limit(times[test]);
-            let (how, _) = workshop.run(&program, tree.folder(), test, limit, log)?;
+            let (how, _) = workshop.run(&program, test, limit, log)?;
             if how.kills() {
                 return Ok(Verdict::Killed { by: test, how });
             }
@@ -123,22 +131,22 @@ fn judge<'a>(
     Ok(Judged { mutant, verdict, took: began.elapsed() })
 }
 
-/// Does a job for each item, one at a time in each tree. The results come in the order of the items, or the first
+/// Does a job for each item, one at a time in each workshop. The results come in the order of the items, or the first
 /// failure, after which none is begun.
 fn in_parallel<T: Send, R: Send>(
-    trees: &[Tree],
+    workshops: &[Workshop],
     items: Vec<T>,
-    job: impl Fn(&Tree, T) -> Result<R, Failure> + Sync,
+    job: impl Fn(&Workshop, T) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
     let queue = Mutex::new(items.into_iter().enumerate());
     let done = Mutex::new(Ok(BTreeMap::new()));
     thread::scope(|scope| {
-        for tree in trees {
+        for workshop in workshops {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((nth, item)) = next else { return };
-                    let result = job(tree, item);
+                    let result = job(workshop, item);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     match (&mut *done, result) {
                         (Ok(results), Ok(result)) => drop(results.insert(nth, result)),

@@ -14,7 +14,7 @@ Examples:
   cargo seeded check                is each text still there, once? Builds nothing
   cargo seeded gate slot            those with one of these words in their names
   cargo seeded --sample 6           six of them, from all over the engine
-  cargo seeded --jobs 2             two at once; only one builds at a time
+  cargo seeded --jobs 2             two at once, each in a copy of its own
 
 What a test has said is in target/seeded/logs afterwards.
 

@@ -4,7 +4,7 @@
 //! the time that a test may take is the test's alone.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use wait_timeout::ChildExt;
 
 use crate::failure::Failure;
 use crate::list::Test;
+use crate::tree::Tree;
 
 /// As many times as long as without the mutant: it hangs.
 const HANGS_AFTER: u32 = 10;
@@ -26,13 +27,23 @@ pub(crate) const FOREVER: Duration = Duration::from_secs(600);
 /// Words of a model that has found nothing, but was not able to go on: they prove nothing.
 const UNDECIDED: [&str; 3] = ["maximum number of branches", "executions only", "never reached"];
 
-/// Where everything is built: for all copies, so that what others have written is built once.
+/// A copy of the sources, and where it is built. Each copy has a place of its own: cargo takes the same package in
+/// another folder for the same, and would find built what another has changed.
 #[derive(Debug)]
 pub(crate) struct Workshop {
-    /// What is built.
+    pub(crate) tree: Tree,
+    /// What is built, from one mutant to the next.
     pub(crate) builds: PathBuf,
     /// What the tests have said.
     pub(crate) logs: PathBuf,
+}
+
+/// A program of tests.
+#[derive(Debug)]
+pub(crate) struct Program {
+    path: PathBuf,
+    /// The engine was built for it, not found as it had been built before.
+    pub(crate) is_new: bool,
 }
 
 /// How a test has ended.
@@ -60,6 +71,7 @@ impl Outcome {
 struct Artifact {
     executable: Option<PathBuf>,
     target: Target,
+    fresh: bool,
 }
 
 #[derive(Deserialize)]
@@ -75,15 +87,10 @@ pub(crate) fn limit(before: Duration) -> Duration {
 
 impl Workshop {
     /// Builds the program of a test from a copy of the sources; none if it does not compile.
-    pub(crate) fn build(
-        &self,
-        tree: &Path,
-        test: &Test,
-        log: &str,
-    ) -> Result<Option<PathBuf>, Failure> {
+    pub(crate) fn build(&self, test: &Test, log: &str) -> Result<Option<Program>, Failure> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command.current_dir(tree).args([
+        command.current_dir(self.tree.folder()).args([
             "test",
             "--no-run",
             "--message-format",
@@ -107,33 +114,37 @@ impl Workshop {
         if !output.status.success() {
             return Ok(None);
         }
-        let artifacts = output.stdout.split(|&byte| byte == b'\n');
-        let mut artifacts =
-            artifacts.filter_map(|line| serde_json::from_slice::<Artifact>(line).ok());
-        Ok(artifacts.find_map(|Artifact { executable, target }| {
-            executable.filter(|_| {
-                target.name == test.target && target.kind.iter().any(|kind| kind == "test")
-            })
-        }))
+        let lines = output.stdout.split(|&byte| byte == b'\n');
+        let (mut path, mut is_new) = (None, false);
+        for line in lines {
+            // Other lines are of no interest.
+            let Ok(Artifact { executable, target, fresh }) = serde_json::from_slice(line) else {
+                continue;
+            };
+            is_new |= target.name == "mainspring" && !fresh;
+            if target.name == test.target && target.kind.iter().any(|kind| kind == "test") {
+                path = executable;
+            }
+        }
+        Ok(path.map(|path| Program { path, is_new }))
     }
 
     /// Runs a test, and tells how long it took.
     pub(crate) fn run(
         &self,
-        program: &Path,
-        tree: &Path,
+        program: &Program,
         test: &Test,
         limit: Duration,
         log: &str,
     ) -> Result<(Outcome, Duration), Failure> {
-        let mut command = Command::new(program);
+        let mut command = Command::new(&program.path);
         match test.is_model() {
             true => command.args(["--model", &test.name]),
             false => command.args(["--exact", &test.name]),
         };
-        command.current_dir(tree).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        command.current_dir(self.tree.folder()).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
         command.stdout(self.log(log)?).stderr(self.log(log)?);
-        let fails = |error| Failure::Program(program.display().to_string(), error);
+        let fails = |error| Failure::Program(program.path.display().to_string(), error);
         let began = Instant::now();
         let mut child = command.spawn().map_err(fails)?;
         let ended = child.wait_timeout(limit).map_err(fails)?;
@@ -179,6 +190,8 @@ fn outcome(ended: Option<ExitStatus>, said: &str, test: &Test) -> Outcome {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn ends(script: &str, said: &str, test: &str) -> Outcome {
@@ -203,15 +216,16 @@ mod tests {
     #[test]
     fn what_takes_too_long_hangs() {
         let folder = std::env::temp_dir().join(format!("seeded-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let workshop = Workshop { builds: folder.clone(), logs: folder.clone() };
-        let program = folder.join("program");
-        fs::write(&program, "#!/bin/sh\nexec sleep 600\n").unwrap();
-        let mut permissions = fs::metadata(&program).unwrap().permissions();
+        let tree = Tree::copy(Path::new(env!("CARGO_MANIFEST_DIR")), folder.join("tree")).unwrap();
+        let workshop = Workshop { tree, builds: folder.clone(), logs: folder.clone() };
+        let path = folder.join("program");
+        fs::write(&path, "#!/bin/sh\nexec sleep 600\n").unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        fs::set_permissions(&program, permissions).unwrap();
+        fs::set_permissions(&path, permissions).unwrap();
         let test = "a::b".to_owned().try_into().unwrap();
-        let run = workshop.run(&program, &folder, &test, Duration::from_millis(50), "it");
+        let program = Program { path, is_new: true };
+        let run = workshop.run(&program, &test, Duration::from_millis(50), "it");
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(run.unwrap().0, Outcome::Hung);
     }
