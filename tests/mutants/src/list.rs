@@ -57,8 +57,10 @@ struct Part {
 impl List {
     /// Reads the list.
     pub(crate) fn load() -> Result<Self, Failure> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = here.ancestors().nth(2).unwrap_or(here).to_owned();
+        // Of the clone that it is run in, which need not be the one that it was built in.
+        let here = std::env::var_os("CARGO_MANIFEST_DIR");
+        let here = here.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let root = here.ancestors().nth(2).unwrap_or(&here).to_owned();
         let folder = here.join("list");
         let entries = fs::read_dir(&folder).map_err(Failure::at(&folder))?;
         let mut paths = entries
