@@ -80,8 +80,8 @@ fn what_was_sent_is_received_first() {
     }
 }
 
-/// Goal: that some receivers have all that was sent to them does not end the drain for another. Method: one of three has
-/// a message that it does not receive, and there is no time.
+/// Goal: that some receivers have all that was sent to them does not end the drain for another. Method: one of three
+/// has a message that it does not receive, and there is no time.
 #[test]
 fn all_receivers_are_waited_for() {
     for stuck in 0..3 {

@@ -208,8 +208,8 @@ fn a_lane_to_nobody_is_free_after_a_pass() {
     }
 }
 
-/// Goal: one who sleeps since its lane to nobody is full is woken by the pass that numbers what is there. Method: passes
-/// by hand, once it has gone to sleep.
+/// Goal: one who sleeps since its lane to nobody is full is woken by the pass that numbers what is there. Method:
+/// passes by hand, once it has gone to sleep.
 #[test]
 fn a_full_sender_to_nobody_hears_of_a_pass() {
     to_the_end(|| {
