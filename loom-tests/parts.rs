@@ -21,7 +21,15 @@ pub const MODELS: &[Model] = &[
         preemptions: 4,
         executions_min: 400,
         reaches: &[],
-        body: combine_loses_no_kick,
+        body: || combine_loses_no_kick(2),
+    },
+    // Two can leave word with the same holder.
+    Model {
+        name: "combine_loses_no_kick_of_three",
+        preemptions: 2,
+        executions_min: 100,
+        reaches: &[],
+        body: || combine_loses_no_kick(3),
     },
     Model {
         name: "combine_hands_the_value_on",
@@ -75,10 +83,10 @@ fn combine_shows_its_end() {
 }
 
 /// What was written before a kick is seen by a pass that begins after it, whoever runs that.
-fn combine_loses_no_kick() {
-    let work = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+fn combine_loses_no_kick(kickers: usize) {
+    let work: Arc<Vec<_>> = Arc::new((0..kickers).map(|_| AtomicUsize::new(0)).collect());
     let combine = Arc::new(Combine::new(0_usize));
-    let threads: Vec<_> = (0..2)
+    let threads: Vec<_> = (0..kickers)
         .map(|me| {
             let (work, combine) = (work.clone(), combine.clone());
             thread::spawn(move || {
@@ -95,7 +103,7 @@ fn combine_loses_no_kick() {
         thread.join().unwrap();
     }
     let held = combine.try_hold().expect("nobody holds it");
-    assert_eq!(*held, 2, "a kick was not followed by a pass");
+    assert_eq!(*held, kickers, "a kick was not followed by a pass");
     assert!(!held.release());
 }
 

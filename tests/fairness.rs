@@ -441,3 +441,25 @@ fn a_receiver_leaves_many_full_lanes() {
     assert!(by_hand.passes() - before <= 2 + LANES as u64 / 256 + 1);
     assert_eq!(by_hand.clock(), 65 + 101);
 }
+
+/// Goal: a message for many wakes all of them, also more than one pass tells of. Method: receivers of one group that
+/// sleep, passes by hand once all of them have called for one.
+#[test]
+fn a_message_for_many_sleepers_wakes_each() {
+    to_the_end(|| {
+        let ByHand { engine, .. } = ByHand::new(4, 4);
+        let group = engine.group();
+        let members: Vec<Receiver<&str>> = (0..30).map(|_| group.subscribe()).collect();
+        let mut all = group.broadcaster();
+        engine.run_until_idle();
+        let asleep = parts::kicks(&engine) + members.len() as u64;
+        let threads = members.into_iter().map(|mut rx| thread::spawn(move || rx.recv().unwrap()));
+        let threads: Vec<_> = threads.collect();
+        until_kicked_since(&engine, asleep - 1);
+        all.send("all").unwrap();
+        engine.run_until_idle();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), (1.into(), "all"));
+        }
+    });
+}

@@ -178,14 +178,14 @@ fn progress_ahead_of_its_turn_counts() {
     assert_eq!(told(&mut rx), [(100, None)]);
 }
 
-/// Goal: gaps need no filling, and a receiver that gets nothing is told of them. Method: numbers far apart, near
-/// enough for a mask, and adjacent.
+/// Goal: gaps need no filling, and a receiver that gets nothing is told of them. Method: numbers far apart, just near
+/// enough for a mask, just not, and adjacent.
 #[test]
 fn gaps_are_settled_with_what_is_above() {
     let follower = by_hand(16, 16);
     let (mut tx, mut rx) = follower.channel();
     let mut other = follower.receiver::<u64>();
-    let numbers = [3, 4, 5, 9, 60, 68, 200, 201, 1 << 40, u64::MAX - 1, u64::MAX];
+    let numbers = [3, 4, 5, 9, 60, 66, 67, 68, 200, 201, 1 << 40, u64::MAX - 1, u64::MAX];
     for number in numbers {
         forward(&mut tx, number);
     }

@@ -80,6 +80,20 @@ fn what_was_sent_is_received_first() {
     }
 }
 
+/// Goal: that some receivers have all that was sent to them does not end the drain for another. Method: one of three
+/// has a message that it does not receive, and there is no time.
+#[test]
+fn all_receivers_are_waited_for() {
+    for stuck in 0..3 {
+        let engine = Engine::new();
+        let mut channels = [(); 3].map(|()| engine.channel::<u64>());
+        channels[stuck].0.send(1).unwrap();
+        let report = engine.close(Duration::ZERO);
+        let left: Vec<_> = report.left.iter().map(|left| left.unread + left.unnumbered).collect();
+        assert_eq!(left, [1], "{report}");
+    }
+}
+
 /// Goal: where somebody asks for a receiver's progress, what it has is to be handled before the engine is closed.
 /// Method: the end is told before the receiver asks for the next message, and must not come before that.
 #[test]

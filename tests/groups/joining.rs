@@ -5,8 +5,8 @@ use std::thread;
 
 use mainspring::{Address, AddressError, Engine, Group, Receiver, StampedError, TrySendError};
 
-use crate::support::to_the_end;
-use crate::{TryRecvError, by_hand, engine_and_group, numbered, take};
+use crate::support::{to_the_end, until_kicked_since};
+use crate::{TryRecvError, by_hand, engine_and_group, numbered, parts, take};
 
 /// Goal: who joins gets what is numbered from then on, sent before or not. Method: by hand, three messages: numbered
 /// before it joins, sent before and numbered after, sent after.
@@ -206,6 +206,29 @@ fn a_lane_to_nobody_is_free_after_a_pass() {
         engine.pass();
         assert_eq!(engine.clock().now().get(), 2 * (round + 1));
     }
+}
+
+/// Goal: one who sleeps since its lane to nobody is full is woken by the pass that numbers what is there. Method:
+/// passes by hand, once it has gone to sleep.
+#[test]
+fn a_full_sender_to_nobody_hears_of_a_pass() {
+    to_the_end(|| {
+        let engine = by_hand(1, 1);
+        let mut all = engine.group().broadcaster();
+        engine.run_until_idle();
+        for round in 1..=10 {
+            all.send(round).unwrap();
+            let kicks = parts::kicks(&engine);
+            let sender = thread::spawn(move || {
+                all.send(round).unwrap();
+                all
+            });
+            until_kicked_since(&engine, kicks);
+            engine.pass();
+            all = sender.join().unwrap();
+            engine.run_until_idle();
+        }
+    });
 }
 
 /// Goal: a receiver gets a broadcast once for each group that it is in, one number each. Method: two groups with one

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 
-use mainspring::{Engine, PublishReason, Seq, parts, publish_all};
+use mainspring::{Engine, PublicationError, PublishReason, Seq, parts, publish_all};
 
 use super::support::{to_the_end, until};
 use super::{by_hand, engines, seq};
@@ -200,6 +200,23 @@ fn a_batch_that_is_fenced_midway_comes_back() {
             assert!(published > 0 && refused > 0, "{published} published, {refused} refused");
         });
     }
+}
+
+/// Goal: a state that takes the place of those that wait leaves the states of a batch alone, all of which have their
+/// number. Method: passes by hand.
+#[test]
+fn a_batch_is_never_conflated() {
+    let engine = by_hand();
+    let (left, right) = (engine.slot(), engine.slot());
+    let (mut a, mut b) = (left.publisher(), right.publisher());
+    let mut batch = publish_all(&mut [a.stage(1), b.stage(1)]).unwrap();
+    let mut second = a.conflate(2).unwrap();
+    let mut third = a.conflate(3).unwrap();
+    assert_eq!(second.stamp(), Err(PublicationError::Conflated));
+    engine.pass();
+    assert_eq!((batch.stamp(), third.stamp()), (Ok(seq(1)), Ok(seq(2))));
+    let [left, right] = [&left, &right].map(|slot| slot.latest().get().unwrap());
+    assert_eq!(((left.seq(), *left), (right.seq(), *right)), ((seq(2), 3), (seq(1), 1)));
 }
 
 /// Goal: a destructor that panics when a batch is published keeps nothing in the other slots. Method: two slots, whose
