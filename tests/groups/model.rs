@@ -481,7 +481,7 @@ fn every_schedule_of_groups_keeps_the_promises() {
     };
     for seed in seeds {
         let run = catch_unwind(AssertUnwindSafe(|| {
-            replay(&mut Dice::Seeded(seed));
+            replay(&mut Dice::seeded(seed));
         }));
         if let Err(panic) = run {
             eprintln!("MAINSPRING_SEED={seed}");

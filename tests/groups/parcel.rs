@@ -1,6 +1,5 @@
 //! What the model of groups sends, and how it chooses.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
@@ -27,32 +26,35 @@ impl Drop for Parcel {
 }
 
 /// What chooses.
-pub(crate) enum Dice {
-    /// Random numbers (splitmix64).
-    Seeded(u64),
-    /// Somebody else, a byte or two a choice.
-    Given(VecDeque<u8>),
+pub(crate) struct Dice {
+    throw: Box<dyn FnMut(usize) -> Option<usize>>,
+    used_up: bool,
 }
 
 impl Dice {
-    pub(crate) fn below(&mut self, sides: usize) -> usize {
-        match self {
-            Self::Seeded(state) => {
-                *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-                let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-                ((mixed ^ (mixed >> 31)) >> 8) as usize % sides
-            }
-            Self::Given(bytes) => {
-                let mut next = || usize::from(bytes.pop_front().unwrap_or(0));
-                let thrown = if sides > 256 { next() << 8 | next() } else { next() };
-                thrown % sides
-            }
-        }
+    /// By something that finds a number below the one that it is given, until it has no more.
+    pub(crate) fn by(throw: impl FnMut(usize) -> Option<usize> + 'static) -> Self {
+        Self { throw: Box::new(throw), used_up: false }
     }
 
-    /// Whether there is nothing more to choose by.
+    /// By random numbers without end (splitmix64).
+    pub(crate) fn seeded(mut state: u64) -> Self {
+        Self::by(move |sides| {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            Some(((mixed ^ (mixed >> 31)) >> 8) as usize % sides)
+        })
+    }
+
+    /// 0 when nothing is left to choose by.
+    pub(crate) fn below(&mut self, sides: usize) -> usize {
+        let thrown = (self.throw)(sides);
+        self.used_up |= thrown.is_none();
+        thrown.unwrap_or(0)
+    }
+
     pub(crate) fn are_used_up(&self) -> bool {
-        matches!(self, Self::Given(bytes) if bytes.is_empty())
+        self.used_up
     }
 }

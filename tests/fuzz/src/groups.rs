@@ -15,5 +15,10 @@ fn by_hand(inbox: usize, capacity: usize) -> Engine {
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    model::replay(&mut parcel::Dice::Given(bytes.iter().copied().collect()));
+    let mut bytes = bytes.to_vec().into_iter().map(usize::from);
+    // A byte or two a choice.
+    model::replay(&mut parcel::Dice::by(move |sides| {
+        let thrown = if sides > 256 { bytes.next()? << 8 | bytes.next()? } else { bytes.next()? };
+        Some(thrown % sides)
+    }));
 });
