@@ -27,7 +27,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "combine_loses_no_kick_of_three",
         preemptions: 2,
-        executions_min: 100,
+        executions_min: 3000,
         reaches: &[],
         body: || combine_loses_no_kick(3),
     },
