@@ -191,10 +191,15 @@ fn outcome(ended: Option<ExitStatus>, said: &str, test: &Test) -> Outcome {
 #[cfg(all(test, unix))]
 mod tests {
     use std::path::Path;
+    use std::sync::Mutex;
 
     use super::*;
 
+    /// One at a time: who has just been started holds for a moment what another is writing, which cannot be run then.
+    static STARTS: Mutex<()> = Mutex::new(());
+
     fn ends(script: &str, said: &str, test: &str) -> Outcome {
+        let _alone = STARTS.lock().unwrap();
         let status = Command::new("sh").args(["-c", script]).status().unwrap();
         outcome(Some(status), said, &test.to_owned().try_into().unwrap())
     }
@@ -215,6 +220,7 @@ mod tests {
 
     #[test]
     fn what_takes_too_long_hangs() {
+        let _alone = STARTS.lock().unwrap();
         let folder = std::env::temp_dir().join(format!("seeded-{}", std::process::id()));
         let tree = Tree::copy(Path::new(env!("CARGO_MANIFEST_DIR")), folder.join("tree")).unwrap();
         let workshop = Workshop { tree, builds: folder.clone(), logs: folder.clone() };
