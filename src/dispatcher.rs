@@ -90,6 +90,8 @@ pub(crate) struct Core {
     done: Chain<DONE>,
     /// The targets of the window that is being numbered.
     opened: Vec<u16>,
+    /// Of the ended outbox whose turn it is: its ways, by port, once an inbox has no room.
+    ways: Vec<outbox::Way>,
     /// Members have joined in this pass.
     members_joined: bool,
     /// Somebody sleeps on for a number that this pass does not reach: each lane that it looks at speaks up by
@@ -193,6 +195,7 @@ impl Core {
             gates: Gates::default(),
             done: Chain::default(),
             opened: Vec::new(),
+            ways: Vec::new(),
             members_joined: false,
             keeps_wants: false,
             again: false,

@@ -116,7 +116,7 @@ impl Rest {
         self.next.load(Relaxed).checked_sub(1)
     }
 
-    /// Links the record, which is its reader's alone now, to another.
+    /// Links the record, which nobody else looks at now, to another.
     pub(crate) fn link(&self, next: Option<u32>) {
         // Relaxed: nobody else looks.
         self.next.store(next.map_or(0, |key| key + 1), Relaxed);
@@ -321,17 +321,24 @@ impl InboxWriter {
         }
     }
 
-    /// Notes in the overflow list that the record of lane `key` is filled in.
-    pub(crate) fn overflow(&self, key: u32, rest: &Rest) {
+    /// Notes in the overflow list that these records are filled in, the oldest first, each with the key of its lane.
+    /// All at once: whoever takes the list gets all of them, or none.
+    pub(crate) fn overflow<'a>(&self, records: impl IntoIterator<Item = (u32, &'a Rest)> + 'a) {
+        let mut records = records.into_iter();
+        let Some((mut youngest, oldest)) = records.next() else { return };
+        for (key, rest) in records {
+            rest.link(Some(youngest));
+            youngest = key;
+        }
         // Relaxed: only the receiver changes it besides, to 0, and the CAS settles.
         let mut newest = self.inbox.overflow.load(Relaxed);
         loop {
             // Relaxed, because the CAS releases it.
-            rest.next.store(newest, Relaxed);
-            // Release: pairs with `InboxReader::take_overflow`; passes on the record and the slots.
+            oldest.next.store(newest, Relaxed);
+            // Release: pairs with `InboxReader::take_overflow`; passes on the records and the slots.
             match self.inbox.overflow.compare_exchange(
                 newest,
-                key + 1,
+                youngest + 1,
                 ord!("inbox.overflow.push", Release),
                 Relaxed,
             ) {

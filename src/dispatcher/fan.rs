@@ -34,12 +34,12 @@ pub(super) struct Fan {
 
 /// One of those who get each message.
 pub(super) struct Member {
-    tap: Arc<Tap>,
+    pub(super) tap: Arc<Tap>,
     pub(super) to: Destination,
     /// The position of its first message.
     start: u64,
     /// What is left for it stands in its inbox's overflow list.
-    in_overflow: bool,
+    pub(super) in_overflow: bool,
 }
 
 /// A range of messages to be handed out.

@@ -14,11 +14,11 @@
 use slab::Slab;
 
 use super::Core;
-use super::fan::Range;
+use super::fan::{Member, Range};
 use super::port::{self, Port};
 use super::source::{Destination, Kind, Outlets, Source, Target};
 use super::stamp::BURST;
-use crate::inbox::Run;
+use crate::inbox::{Rest, Run};
 use crate::order::NOBODY;
 
 /// Messages of a window: the bits of a mask.
@@ -54,6 +54,7 @@ impl Core {
         }
         if self.sources[id].ended {
             self.freeze(id);
+            self.ways.clear();
         }
         let mut step = Step::Next;
         while step == Step::Next {
@@ -164,9 +165,8 @@ impl Core {
         if target.in_overflow {
             // Its record covers these already.
         } else if source.ended && !port.has_room_for_one() {
-            port.overflow(&target.lane.rest, to.key, *seq + 1, source.stamped, source.seen);
-            target.in_overflow = true;
-            port.touch(to.port, touched);
+            self.overflow(id, to.port);
+            return Step::Next;
         } else if !source.ended && port.must_wait(served.is_some()) {
             ring.state().clear_want(*keeps_wants);
             self.wait(id, to.port, false);
@@ -193,13 +193,15 @@ impl Core {
 
     /// As [`step`](Self::step), to each member of a group.
     fn step_to_all(&mut self, id: usize, word: u16, len: u64, served: Option<usize>) -> Step {
+        if self.sources[id].ended {
+            self.overflow_full_members(id, word);
+        }
         let mut members = self.take_members(id, Some(word));
         if !self.sources[id].ended && self.waits_for_members(id, &members, served) {
             self.put_members(id, Some(word), members);
             return Step::Waits;
         }
         let (first_seq, source) = (self.seq + 1, &mut self.sources[id]);
-        let rest = source.ended.then_some((source.stamped, source.seen));
         let Kind::Outbox(Outlets { ring, targets, .. }) = &mut source.kind else {
             unreachable!("an outbox's turn")
         };
@@ -212,10 +214,72 @@ impl Core {
         target.stamped += len;
         target.lane.stamp(target.stamped, self.seq);
         self.has_been_placed(id);
-        self.hand_out(&mut members, Range { first_seq, len, last: false, rest });
+        self.hand_out(&mut members, Range { first_seq, len, last: false, rest: None });
         self.put_members(id, Some(word), members);
         self.finish_target_if_due(id, word);
         Step::Next
+    }
+
+    /// Hands the rest of an ended outbox to a receiver past its inbox, which has no room: by all ways that lead there,
+    /// at once. Their numbers are between each other's, and the receiver may take what is there at any moment.
+    fn overflow(&mut self, id: usize, port: usize) {
+        if self.ways.is_empty() {
+            self.note_ways(id);
+        }
+        let Self { sources, ports, touched, ways, seq, .. } = self;
+        let source = &mut sources[id];
+        let Kind::Outbox(Outlets { targets, .. }) = &mut source.kind else {
+            unreachable!("an outbox's turn")
+        };
+        let from = ways.partition_point(|way| way.port < port);
+        let to_port = || ways[from..].iter().take_while(|way| way.port == port);
+        for way in to_port() {
+            if let Some((_, rest, in_overflow)) = way.record(targets) {
+                rest.fill(*seq + 1, source.stamped, source.seen);
+                *in_overflow = true;
+            }
+        }
+        let records = to_port().filter_map(|way| way.look(targets));
+        ports[port].overflow_together(records);
+        ports[port].touch(port, touched);
+    }
+
+    /// The same to those members of a group whose inbox has no room.
+    fn overflow_full_members(&mut self, id: usize, word: u16) {
+        let Self { sources, ports, .. } = self;
+        let Kind::Outbox(Outlets { targets, .. }) = &sources[id].kind else {
+            unreachable!("an outbox's turn")
+        };
+        let fan = targets[usize::from(word)].as_ref().and_then(|target| target.fan.as_deref());
+        let members = fan.map_or(&[][..], |fan| &fan.members);
+        let waiting = members.iter().filter(|member| !member.in_overflow);
+        let is_full = |port: &usize| ports[*port].room(1) == 0;
+        let full: Vec<_> = waiting.map(|member| member.to.port).filter(is_full).collect();
+        full.into_iter().for_each(|port| self.overflow(id, port));
+    }
+
+    /// Notes which ways lead to which receiver. Of those on which nothing was said, and nothing is, no receiver knows.
+    fn note_ways(&mut self, id: usize) {
+        let Self { sources, ways, .. } = self;
+        let source = &sources[id];
+        let Kind::Outbox(Outlets { ring, targets, .. }) = &source.kind else {
+            unreachable!("an outbox's turn")
+        };
+        let spoke = |target: &Option<Target>| target.as_ref().is_some_and(|at| at.stamped > 0);
+        let mut speaks: Vec<_> = targets.iter().map(spoke).collect();
+        for position in source.stamped..source.seen {
+            if let Some(speaks) = speaks.get_mut(usize::from(ring.target(position))) {
+                *speaks = true;
+            }
+        }
+        for (word, target) in targets.iter().enumerate().filter(|&(word, _)| speaks[word]) {
+            let Some(Target { to, fan, .. }) = target else { continue };
+            ways.extend(to.map(|to| Way { port: to.port, word, member: None }));
+            let members = fan.iter().flat_map(|fan| &fan.members).enumerate();
+            let way = |(nth, member): (_, &Member)| (member.to.port, Some(nth));
+            ways.extend(members.map(way).map(|(port, member)| Way { port, word, member }));
+        }
+        ways.sort_unstable_by_key(|way| way.port);
     }
 
     fn finish_target_if_due(&mut self, id: usize, word: u16) {
@@ -279,6 +343,37 @@ impl Core {
             self.finish_target(id, index);
         }
         self.let_go_of_source(id);
+    }
+}
+
+/// A way by which an ended outbox reaches a receiver.
+pub(super) struct Way {
+    port: usize,
+    word: usize,
+    /// As which member, if the target is a group.
+    member: Option<usize>,
+}
+
+impl Way {
+    /// Its key, its record, and whether that was handed out; none if the way has ended.
+    fn record<'a>(
+        &self,
+        targets: &'a mut [Option<Target>],
+    ) -> Option<(u32, &'a Rest, &'a mut bool)> {
+        let Target { lane, to, fan, in_overflow, .. } = targets[self.word].as_mut()?;
+        let Some(nth) = self.member else {
+            return Some((to.as_ref()?.key, &lane.rest, in_overflow));
+        };
+        let Member { tap, to, in_overflow, .. } = fan.as_mut()?.members.get_mut(nth)?;
+        Some((to.key, &tap.rest, in_overflow))
+    }
+
+    /// Its key and its record.
+    fn look<'a>(&self, targets: &'a [Option<Target>]) -> Option<(u32, &'a Rest)> {
+        let Target { lane, to, fan, .. } = targets[self.word].as_ref()?;
+        let Some(nth) = self.member else { return Some((to.as_ref()?.key, &lane.rest)) };
+        let Member { tap, to, .. } = fan.as_ref()?.members.get(nth)?;
+        Some((to.key, &tap.rest))
     }
 }
 

@@ -189,7 +189,15 @@ impl Port {
     /// Hands out the rest of an ended lane past the ring: `start..end` of its lane, or of its frozen order ring.
     pub(super) fn overflow(&self, rest: &Rest, key: u32, first_seq: u64, start: u64, end: u64) {
         rest.fill(first_seq, start, end);
-        self.writer.overflow(key, rest);
+        self.writer.overflow([(key, rest)]);
+    }
+
+    /// The same of several lanes, whose records are filled in: the receiver finds all of them, or none.
+    pub(super) fn overflow_together<'a>(
+        &self,
+        records: impl Iterator<Item = (u32, &'a Rest)> + 'a,
+    ) {
+        self.writer.overflow(records);
     }
 
     /// Hands out a run of a forwarder, past the ring if that is full.
