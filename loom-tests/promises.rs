@@ -73,6 +73,13 @@ pub const MODELS: &[Model] = &[
         reaches: &[],
         body: slots_are_not_reused_too_early,
     },
+    Model {
+        name: "o4_by_several_ways_of_an_ended_outbox",
+        preemptions: 2,
+        executions_min: 10_000,
+        reaches: &[],
+        body: o4_by_several_ways_of_an_ended_outbox,
+    },
 ];
 
 /// An engine whose lanes and inboxes have so many places.
@@ -288,4 +295,25 @@ fn slots_are_not_reused_too_early() {
         assert_eq!(*rx.recv().unwrap().1, value);
     }
     let _tx = sender.join().unwrap();
+}
+
+/// O4 where an outbox reaches a receiver by two ways, and ends when the inbox is full: what it leaves is taken while it
+/// is still being numbered.
+fn o4_by_several_ways_of_an_ended_outbox() {
+    let engine = engine(4, 1);
+    let group = engine.group::<u64>();
+    let mut rx = group.subscribe();
+    let mut first = engine.sender(&rx.address()).unwrap();
+    let mut out = engine.outbox();
+    let to = out.add(&rx.address()).unwrap();
+    let all = out.add_group(&group).unwrap();
+    first.send_stamped(0).unwrap();
+    out.send(to, 1).unwrap();
+    out.send_all(all, 2).unwrap();
+    out.send(to, 3).unwrap();
+    drop(first);
+    let author = thread::spawn(move || drop(out));
+    let received: Vec<_> = rx.messages().collect();
+    assert_eq!(received, (0..4).map(|n| ((n + 1).into(), n)).collect::<Vec<_>>());
+    author.join().unwrap();
 }

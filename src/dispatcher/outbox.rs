@@ -10,6 +10,10 @@
 //! masked where the numbers are not adjacent. What does not fit into a window (a message that has to wait, or whose
 //! target is gone, unknown, or in an overflow list) ends it, and takes a step of its own, as a long run for one
 //! target does. So what follows a message in the order never overtakes it.
+//!
+//! **The rest of one that has ended** waits for nobody: where an inbox has no room it goes to the overflow list, as a
+//! record that names the words. A receiver that is reached by several ways (an old and a new target, groups) gets the
+//! records of all of them at once, and reads them together: their numbers are between each other's.
 
 use slab::Slab;
 
